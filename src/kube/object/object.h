@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every Kubernetes object has, in compact decoded form. Each object owns one arena, in which it lies
+ * itself with all its text and lists; nobody changes it once it is in the store. Kinds that Ingot does
+ * not read have no struct.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/span.h"
+
+/* KIND(id, kind as in manifests, plural as in URLs, API group, namespaced) */
+#define OBJECT_KINDS                                                                               \
+	KIND(INGRESS, "Ingress", "ingresses", "networking.k8s.io", 1)                              \
+	KIND(INGRESS_CLASS, "IngressClass", "ingressclasses", "networking.k8s.io", 0)              \
+	KIND(SERVICE, "Service", "services", "", 1)                                                \
+	KIND(ENDPOINT_SLICE, "EndpointSlice", "endpointslices", "discovery.k8s.io", 1)             \
+	KIND(SECRET, "Secret", "secrets", "", 1)                                                   \
+	KIND(CONFIG_MAP, "ConfigMap", "configmaps", "", 1)                                         \
+	KIND(NAMESPACE, "Namespace", "namespaces", "", 0)
+
+enum object_kind {
+#define KIND(id, kind, plural, group, namespaced) OBJECT_##id,
+	OBJECT_KINDS
+#undef KIND
+	OBJECT_KIND_COUNT
+};
+
+/* A string → string map of the object (labels, annotations, data), in the order of the document. */
+struct pair {
+	struct span key;
+	struct span value;
+};
+
+struct pairs {
+	const struct pair *items;
+	uint32_t count;
+};
+
+/* Where an object was read: for diagnostics of a manifest directory. file is empty for the API. */
+struct origin {
+	struct span file; /* path relative to the directory, or as given */
+	uint32_t line;    /* of the document's first line, from 1; 0: unknown */
+};
+
+/* Line and column of one field of a document: path as kubectl prints it. Only with a directory. */
+struct field_position {
+	struct span path; /* "spec.rules[0].host" */
+	uint32_t line;
+	uint32_t column;
+};
+
+struct object {
+	struct map_entry by_name;  /* in the store; key is "namespace/name", or "name" without namespace */
+	enum object_kind kind;
+	struct span namespace;     /* empty for cluster-wide kinds */
+	struct span name;
+	struct span uid;           /* may be empty */
+	struct span resource_version;
+	int64_t created;           /* creationTimestamp, seconds since 1970; INT64_MAX: none is given */
+	struct pairs labels;
+	struct pairs annotations;
+	struct origin origin;
+	const struct field_position *positions; /* sorted by path; NULL for the API */
+	uint32_t position_count;
+	struct arena arena;
+};
+
+/* Facts of OBJECT_KINDS. */
+const char *object_kind_name(enum object_kind kind);
+
+/* The value of a key, or {NULL, 0}. A present but empty value has a pointer. */
+struct span pairs_find(const struct pairs *pairs, struct span key);
+
+/* Older first: created, then "namespace/name" in byte order. <0, 0, >0 */
+int object_compare_age(const struct object *a, const struct object *b);
+
+/* Line and column of a field or of the nearest parent that has one; of the document's start otherwise. */
+struct field_position object_position(const struct object *object, struct span path);
+
+/* Gives the object and all it owns back. */
+void object_free(struct object *object);

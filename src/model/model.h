@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the user asked for, whatever kind said it: hosts, routes, policies, upstreams, settings.
+ *
+ * Ingress comes in here, and later Gateway API; behind it they look the same. A pure function: objects in, model
+ * and diagnostics out; no clock, no I/O, no global. What is wrong with an object becomes a diagnostic on that
+ * object; the rest of the model stands.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/ip.h"
+#include "kube/diagnostic.h"
+#include "kube/store.h"
+
+/* What flags say about the reading of objects. */
+struct model_options {
+	struct span ingress_class;    /* --ingress-class */
+	struct span controller_class; /* --controller-class */
+	struct span watch_namespace;  /* empty: all */
+	struct span config_map;       /* "namespace/name"; empty: none */
+	struct span default_backend;  /* --default-backend-service "namespace/name"; empty: none */
+	bool ingress_class_by_name;
+	bool watch_without_class;
+	bool disable_catch_all;
+	bool allow_external_name;      /* --disable-svc-external-name turns it off */
+	bool tenant_destinations_free; /* endpoints may be loopback and the like: a directory is trusted */
+};
+
+/* Global settings: ConfigMap keys with their defaults. Field by field what table_settings and
+ * route_policy carry; see model/config_key.def. Durations in milliseconds, sizes in bytes. */
+struct model_settings {
+	uint32_t client_header_timeout_ms;
+	uint32_t client_body_timeout_ms;
+	uint32_t keep_alive_timeout_ms;
+	uint32_t keep_alive_requests;
+	uint32_t header_line_bytes;
+	uint32_t header_total_bytes;
+	uint32_t upstream_keepalive_connections;
+	uint32_t upstream_keepalive_timeout_ms;
+	uint32_t upstream_keepalive_time_ms;
+	uint32_t upstream_keepalive_requests;
+	uint32_t drain_timeout_ms;
+	bool underscores_in_headers;
+	bool ignore_invalid_headers;
+	bool use_forwarded_headers;
+	bool compute_full_forwarded_for;
+	bool generate_request_id;
+	bool add_original_uri;
+	bool allow_backend_server_header;
+	bool server_tokens;
+	bool access_log;
+	bool access_log_default_backend;
+	bool retry_non_idempotent;
+	const struct ip_network *trusted; /* proxy-real-ip-cidr */
+	uint32_t trusted_count;
+};
+
+struct model_policy {
+	uint64_t body_limit_bytes;
+	uint32_t connect_timeout_ms;
+	uint32_t send_timeout_ms;
+	uint32_t read_timeout_ms;
+	uint32_t next_upstream; /* bits as in table/routes.h, enum next_upstream; model names them itself */
+	uint32_t next_upstream_tries;
+	uint32_t next_upstream_timeout_ms;
+	uint32_t response_head_bytes;
+};
+
+enum model_endpoint_state { MODEL_ENDPOINT_READY, MODEL_ENDPOINT_TERMINATING };
+
+struct model_endpoint {
+	struct ip_port at;
+	enum model_endpoint_state state;
+};
+
+/* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two). */
+struct model_upstream {
+	struct map_entry by_key; /* key: "namespace/service:port" */
+	struct model_upstream *next;
+	struct span name;      /* "namespace-service-port" */
+	struct span namespace;
+	struct span service;
+	struct span port_name;      /* name of the Service port: that of the slices' port */
+	uint16_t target_number;     /* for slices without ports */
+	struct span external_name;  /* ExternalName Services; else empty */
+	uint16_t external_port;
+	uint32_t number;            /* 0, 1, … in this model; stable ids are compile's */
+};
+
+enum model_answer { MODEL_PROXY, MODEL_NOT_FOUND, MODEL_NO_SERVICE, MODEL_DENIED };
+enum model_path_type { MODEL_EXACT, MODEL_PREFIX };
+
+struct model_route {
+	struct model_route *next;    /* next of its host, in order of age */
+	struct span path;            /* begins with '/' */
+	enum model_path_type type;
+	enum model_answer answer;
+	const struct model_upstream *upstream; /* with MODEL_PROXY */
+	const struct model_policy *policy;
+	bool implicit;               /* the root that every host has */
+	bool default_backend;        /* leads to the default backend */
+	struct span namespace;       /* of the Ingress; empty for the built-in default */
+	struct span ingress;
+	struct span service;         /* as written */
+	struct span service_port;    /* as written */
+	struct span field;           /* "spec.rules[0].http.paths[1]" */
+};
+
+struct model_host {
+	struct map_entry by_name;
+	struct model_host *next;     /* in order of first mention */
+	struct span name;            /* lower case; "*.shop.example" for a wildcard; empty: every other host */
+	struct model_route *first;
+	struct model_route **last;
+	uint32_t route_count;
+};
+
+struct model {
+	struct arena arena; /* owns everything below; borrows text of the store's objects while it lives */
+	struct model_settings settings;
+	struct map hosts_by_name;
+	struct model_host *first_host;
+	struct model_host **last_host;
+	uint32_t host_count;
+	uint32_t route_count;
+	struct map upstreams_by_key;
+	struct model_upstream *first_upstream;
+	struct model_upstream **last_upstream;
+	uint32_t upstream_count;
+	uint32_t ingress_count; /* those that are served */
+};
+
+/* The whole model of a store. diagnostics gets what is wrong; served objects without fault add nothing. The store
+ * must not change while the model lives, but for EndpointSlices. */
+struct model *model_build(const struct store *store, const struct model_options *options,
+			  struct diagnostics *diagnostics);
+void model_free(struct model *model);
+
+/* The endpoints of one upstream that may get requests now, without duplicates, in the order of address
+ * and port: those that are ready, or where there is none those that serve while they terminate (Kubernetes API spec,
+ * 4.3). Returns their number; *endpoints lies in the arena. None for an ExternalName.
+ * Also reports addresses that may not be used (M6) unless options allow them. */
+uint32_t model_endpoints(const struct store *store, const struct model_options *options,
+			 const struct model_upstream *upstream, struct arena *arena,
+			 const struct model_endpoint **endpoints, struct diagnostics *diagnostics);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The `endpoints` segment: upstream id → pod addresses. Pods come and go far more often than routes, so
+ * it is built without them. Read-only and shared, as routes.h says.
+ *
+ * An upstream id and an endpoint slot stay the same while the thing they name lives; when a number is
+ * given to another thing, its incarnation changes. A slot is one address and port, whichever upstreams
+ * it belongs to, for its load is one.
+ */
+#pragma once
+
+#include "base/ip.h"
+#include "table/format.h"
+
+enum endpoints_section {
+	ENDPOINTS_UPSTREAMS, /* struct upstream_record, by upstream id */
+	ENDPOINTS_ENDPOINTS, /* struct endpoint_record, those of an upstream side by side */
+	ENDPOINTS_SLOTS,     /* uint32_t: incarnation of each slot, 0 where it is free */
+	ENDPOINTS_TEXT,      /* bytes */
+	ENDPOINTS_SECTION_COUNT
+};
+
+enum endpoint_state {
+	ENDPOINT_READY,
+	ENDPOINT_TERMINATING, /* serving and terminating: only when no other is ready */
+};
+
+struct endpoint_record {
+	struct ip ip;
+	uint16_t port;
+	uint8_t state;    /* enum endpoint_state */
+	uint8_t reserved; /* zero */
+	uint32_t weight;  /* 1 … 65535 */
+	uint32_t slot;
+	uint32_t incarnation;
+};
+
+enum upstream_protocol { UPSTREAM_HTTP1 };
+
+enum upstream_algorithm { UPSTREAM_ROUND_ROBIN };
+
+/* incarnation 0: this id is free. */
+struct upstream_record {
+	uint32_t incarnation;
+	uint32_t first_endpoint;
+	uint32_t endpoint_count; /* those that may get new requests, see endpoint choice in model/ */
+	struct table_span name;  /* "namespace-service-port", as logs have it */
+	struct table_span external_name; /* ExternalName: resolved by the worker; else empty */
+	uint16_t external_port;
+	uint8_t protocol;  /* enum upstream_protocol */
+	uint8_t algorithm; /* enum upstream_algorithm */
+	uint32_t reserved[2]; /* zero */
+};
+
+/* A verified segment, mapped. */
+struct endpoints {
+	const struct table_header *header; /* start of the mapping */
+	const struct upstream_record *upstreams;
+	const struct endpoint_record *endpoints;
+	const uint32_t *slots;
+	uint32_t upstream_count;
+	uint32_t endpoint_count;
+	uint32_t slot_count;
+};
+
+struct error;
+int endpoints_verify(struct span segment, struct endpoints *endpoints, struct error *err);
+
+/* The upstream, or NULL when that id is free or is another one by now. */
+static inline const struct upstream_record *
+endpoints_find(const struct endpoints *endpoints, uint32_t upstream, uint32_t incarnation)
+{
+	if (upstream >= endpoints->upstream_count ||
+	    endpoints->upstreams[upstream].incarnation != incarnation)
+		return NULL;
+	return &endpoints->upstreams[upstream];
+}
+
+static inline struct span endpoints_text(const struct endpoints *endpoints, struct table_span text)
+{
+	return (struct span){(const char *)endpoints->header + text.at, text.len};
+}

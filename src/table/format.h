@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The byte layout of table segments, a contract like a file format.
+ *
+ * A segment is flat memory with offsets instead of pointers: built by compile, sealed, mapped read-only
+ * by every worker, verified once at mapping. All numbers are in the byte order of the machine: a
+ * segment never leaves it. Offsets are from the start of the segment; `at` of an empty table_span is 0.
+ *
+ *     OFFSET  SIZE  FIELD
+ *          0     8  magic: "INGOT-RT" routes, "INGOT-EP" endpoints
+ *          8     4  format version; a reader refuses any other
+ *         12     4  size of the segment in bytes
+ *         16     8  generation, grows by one with every build
+ *         24     8  XXH3 of every byte from offset 32 on
+ *         32     8  wall clock of the build, nanoseconds since 1970
+ *         40     8  number of sections
+ *         48  8×n   sections: offset and count of elements each; which they are: enum …_section
+ *
+ * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h and
+ * endpoints.h, but for the last, which is bytes: the text that table_spans point into.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "base/span.h"
+
+enum { TABLE_FORMAT_VERSION = 1, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 48 };
+enum { TABLE_SEGMENT_MAX = 1 << 30 }; /* bytes */
+
+/* An index or offset that names nothing. */
+#define TABLE_NONE UINT32_MAX
+
+enum table_kind { TABLE_ROUTES, TABLE_ENDPOINTS, TABLE_KIND_COUNT };
+
+struct table_section {
+	uint32_t at;
+	uint32_t count;
+};
+
+struct table_header {
+	char magic[8];
+	uint32_t version;
+	uint32_t size;
+	uint64_t generation;
+	uint64_t checksum;
+	uint64_t built_wall_ns;
+	uint64_t section_count;
+	struct table_section sections[]; /* section_count of them */
+};
+
+static_assert(sizeof(struct table_header) == TABLE_HEADER_SIZE, "layout");
+
+/* Text in the segment; not NUL-terminated. */
+struct table_span {
+	uint32_t at;
+	uint32_t len;
+};

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The `routes` segment: listeners' settings, hosts, paths, policies; and the look-up in it.
+ *
+ * The segment is read-only and shared by every process that mapped it. Nothing here allocates,
+ * locks, logs or fails. The caller keeps the segment mapped for as long as it uses a result.
+ *
+ * Hosts lie in an open-addressed hash table. The paths of a host are a tree of path elements: a node's
+ * children are sorted by (hash, label), so that a look-up costs the elements of the path and nothing more.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/ip.h"
+#include "table/format.h"
+
+enum routes_section {
+	ROUTES_SETTINGS,     /* struct table_settings, exactly one */
+	ROUTES_NETWORKS,     /* struct ip_network: trusted peers (proxy-real-ip-cidr) */
+	ROUTES_HOST_BUCKETS, /* uint32_t: index of a host or TABLE_NONE; a power of two of them */
+	ROUTES_HOSTS,        /* struct host_record */
+	ROUTES_NODES,        /* struct path_node */
+	ROUTES_ROUTES,       /* struct route */
+	ROUTES_POLICIES,     /* struct route_policy; equal ones are stored once */
+	ROUTES_OBJECTS,      /* struct route_object */
+	ROUTES_TEXT,         /* bytes */
+	ROUTES_SECTION_COUNT
+};
+
+/* What holds for the whole worker: ConfigMap keys and flags. Durations in milliseconds. */
+struct table_settings {
+	uint32_t client_header_timeout_ms;
+	uint32_t client_body_timeout_ms;
+	uint32_t keep_alive_timeout_ms; /* 0: close after each answer */
+	uint32_t keep_alive_requests;
+	uint32_t header_line_bytes;  /* large-client-header-buffers: one line or field */
+	uint32_t header_total_bytes; /* count × size: the whole head */
+	uint32_t upstream_keepalive_connections; /* idle ones per worker; 0: none are kept */
+	uint32_t upstream_keepalive_timeout_ms;
+	uint32_t upstream_keepalive_time_ms; /* age at which a connection is not reused */
+	uint32_t upstream_keepalive_requests;
+	uint32_t client_stall_timeout_ms; /* a client that takes no response */
+	uint32_t tunnel_idle_timeout_ms;  /* 0: proxy-read-timeout of the route */
+	uint32_t drain_timeout_ms;        /* worker-shutdown-timeout */
+	uint8_t underscores_in_headers;
+	uint8_t ignore_invalid_headers;
+	uint8_t use_forwarded_headers; /* also enable-real-ip */
+	uint8_t compute_full_forwarded_for;
+	uint8_t generate_request_id;
+	uint8_t add_original_uri;
+	uint8_t allow_backend_server_header;
+	uint8_t server_tokens;
+	uint8_t access_log;               /* 0: off */
+	uint8_t access_log_default_backend;
+	uint8_t tenant_destinations_free; /* 1: loopback and the like may be endpoints (a trusted directory) */
+	uint8_t retry_non_idempotent;
+	uint32_t reserved[4]; /* zero */
+};
+
+/* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */
+struct route_policy {
+	uint64_t body_limit_bytes; /* proxy-body-size; 0: none */
+	uint32_t connect_timeout_ms;
+	uint32_t send_timeout_ms;
+	uint32_t read_timeout_ms;
+	uint32_t next_upstream;            /* BIT(enum next_upstream) */
+	uint32_t next_upstream_tries;      /* attempts in all; 0: no limit */
+	uint32_t next_upstream_timeout_ms; /* 0: none */
+	uint32_t response_head_bytes;      /* at most: larger is 502 */
+	uint32_t reserved[3]; /* zero */
+};
+
+enum next_upstream {
+	NEXT_UPSTREAM_ERROR,
+	NEXT_UPSTREAM_TIMEOUT,
+	NEXT_UPSTREAM_INVALID_HEADER,
+	NEXT_UPSTREAM_HTTP_500,
+	NEXT_UPSTREAM_HTTP_502,
+	NEXT_UPSTREAM_HTTP_503,
+	NEXT_UPSTREAM_HTTP_504,
+	NEXT_UPSTREAM_HTTP_403,
+	NEXT_UPSTREAM_HTTP_404,
+	NEXT_UPSTREAM_HTTP_429,
+	NEXT_UPSTREAM_NON_IDEMPOTENT,
+};
+
+/* What a route stems from: for logs, metrics and explain. */
+struct route_object {
+	struct table_span namespace;
+	struct table_span ingress;
+	struct table_span service;      /* as written in the rule; empty: none */
+	struct table_span service_port; /* as written */
+};
+
+enum route_answer {
+	ROUTE_PROXY,      /* to the upstream */
+	ROUTE_NOT_FOUND,  /* 404: implicit root without a default backend */
+	ROUTE_NO_SERVICE, /* 503: the Service or its port does not exist, or the backend is no Service */
+	ROUTE_DENIED,     /* 503: an annotation that guards something cannot be obeyed */
+};
+
+enum route_path_type { ROUTE_EXACT, ROUTE_PREFIX };
+
+struct route {
+	uint32_t host;                 /* index of its host_record */
+	uint32_t upstream;             /* id in the endpoints segment; TABLE_NONE unless ROUTE_PROXY */
+	uint32_t upstream_incarnation; /* must be equal to that of the upstream_record */
+	uint32_t policy;               /* index */
+	uint32_t object;               /* index, TABLE_NONE for the built-in default */
+	uint32_t stat_row;             /* row in the live figures */
+	struct table_span path;        /* of the rule, as written */
+	uint8_t answer;                /* enum route_answer */
+	uint8_t path_type;             /* enum route_path_type */
+	uint8_t implicit;              /* 1: the root that every host has (compat spec, 4.3) */
+	uint8_t default_backend;       /* 1: leads to the default backend */
+	uint32_t reserved;             /* zero */
+};
+
+/* Which of its own routes a node holds for its path P. */
+enum node_route {
+	NODE_EXACT,        /* Exact P */
+	NODE_EXACT_SLASH,  /* Exact P/ */
+	NODE_PREFIX,       /* Prefix P: P and all under P/ */
+	NODE_PREFIX_SLASH, /* Prefix P/: all under P/; P itself is redirected to P/ */
+	NODE_ROUTE_COUNT
+};
+
+/* One element of a path. The root node of a host has the empty label and stands for "/": its Prefix is
+ * NODE_PREFIX, its Exact is NODE_EXACT. */
+struct path_node {
+	struct table_span label;
+	uint32_t label_hash; /* low half of XXH3 of the label, seed 0 */
+	uint32_t first_child;
+	uint32_t child_count;
+	uint32_t routes[NODE_ROUTE_COUNT]; /* index or TABLE_NONE */
+	uint32_t reserved;                 /* zero */
+};
+
+/* name: lower case. A wildcard is stored as its suffix with the dot: ".shop.example"; the host for
+ * everything else has the empty name. The bucket of a host is found by XXH3 of name, seed 0. */
+struct host_record {
+	struct table_span name;
+	uint32_t name_hash; /* low half */
+	uint32_t root;      /* index of its root node */
+	uint8_t wildcard;   /* 1: exactly one label stands before the suffix; 2: one or more */
+	uint8_t reserved[7];
+};
+
+/* A verified segment, mapped. Opaque but for these, which a request reads without a call. */
+struct routes {
+	const struct table_header *header; /* start of the mapping */
+	const struct table_settings *settings;
+	const struct ip_network *networks;
+	const uint32_t *buckets;
+	const struct host_record *hosts;
+	const struct path_node *nodes;
+	const struct route *routes;
+	const struct route_policy *policies;
+	const struct route_object *objects;
+	uint32_t network_count;
+	uint32_t bucket_mask;
+	uint32_t host_count;
+	uint32_t route_count;
+	uint32_t object_count;
+	uint32_t pins; /* exchanges that use it; belongs to the worker */
+};
+
+struct route_match {
+	const struct route *route; /* NULL: none, answer 404 */
+	bool add_slash;            /* 301 to the path with '/' behind it (compat spec, 4.4) */
+};
+
+/* Fills *routes from memory that seal.h mapped or a test built. Checks every offset, index, count, enum and
+ * order; -1 with the reason when anything is off. After it, a look-up checks nothing. */
+struct error;
+int routes_verify(struct span segment, struct routes *routes, struct error *err);
+
+/* The route for a request. host: lower case, no port, no trailing dot, may be empty; path: normalized,
+ * begins with '/' (both: http/uri.c). Both are borrowed for the call.
+ * Host: exact, then wildcard, then the empty one; paths of that host only. Path: longest match, Exact
+ * before Prefix at equal length (Kubernetes Ingress v1; compat spec, 4.4). */
+struct route_match routes_find(const struct routes *routes, struct span host, struct span path);
+
+static inline struct span routes_text(const struct routes *routes, struct table_span text)
+{
+	return (struct span){(const char *)routes->header + text.at, text.len};
+}
