@@ -22,6 +22,7 @@ enum endpoints_section {
 enum endpoint_state {
 	ENDPOINT_READY,
 	ENDPOINT_TERMINATING, /* serving and terminating: only when no other is ready */
+	ENDPOINT_STATE_COUNT
 };
 
 struct endpoint_record {
@@ -29,26 +30,29 @@ struct endpoint_record {
 	uint16_t port;
 	uint8_t state;    /* enum endpoint_state */
 	uint8_t reserved; /* zero */
-	uint32_t weight;  /* 1 … 65535 */
+	uint32_t weight;  /* 1 … TABLE_WEIGHT_MAX */
 	uint32_t slot;
-	uint32_t incarnation;
+	uint32_t incarnation; /* that of the slot, never 0 */
 };
 
-enum upstream_protocol { UPSTREAM_HTTP1 };
+enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_PROTOCOL_COUNT };
 
-enum upstream_algorithm { UPSTREAM_ROUND_ROBIN };
+enum upstream_algorithm { UPSTREAM_ROUND_ROBIN, UPSTREAM_ALGORITHM_COUNT };
 
-/* incarnation 0: this id is free. */
+/* incarnation 0: this id is free, and all else is zero. The endpoints of the upstreams follow each other in
+ * the order of the ids, so none belongs to two. */
 struct upstream_record {
 	uint32_t incarnation;
 	uint32_t first_endpoint;
-	uint32_t endpoint_count; /* those that may get new requests, see endpoint choice in model/ */
-	struct table_span name;  /* "namespace-service-port", as logs have it */
-	struct table_span external_name; /* ExternalName: resolved by the worker; else empty */
-	uint16_t external_port;
-	uint8_t protocol;  /* enum upstream_protocol */
-	uint8_t algorithm; /* enum upstream_algorithm */
-	uint32_t reserved[2]; /* zero */
+	uint32_t
+		endpoint_count; /* those that may get new requests, see endpoint choice in model/ */
+	struct table_span name; /* "namespace-service-port", as logs have it */
+	struct table_span
+		external_name; /* ExternalName: resolved by the worker, has no endpoints; else empty */
+	uint16_t external_port; /* nonzero with a name, else 0 */
+	uint8_t protocol;       /* enum upstream_protocol */
+	uint8_t algorithm;      /* enum upstream_algorithm */
+	uint32_t reserved[2];   /* zero */
 };
 
 /* A verified segment, mapped. */
@@ -62,14 +66,15 @@ struct endpoints {
 	uint32_t slot_count;
 };
 
+/* As routes_verify. */
 struct error;
 int endpoints_verify(struct span segment, struct endpoints *endpoints, struct error *err);
 
 /* The upstream, or NULL when that id is free or is another one by now. */
-static inline const struct upstream_record *
-endpoints_find(const struct endpoints *endpoints, uint32_t upstream, uint32_t incarnation)
+static inline const struct upstream_record *endpoints_find(const struct endpoints *endpoints,
+							   uint32_t upstream, uint32_t incarnation)
 {
-	if (upstream >= endpoints->upstream_count ||
+	if (upstream >= endpoints->upstream_count || incarnation == 0 ||
 	    endpoints->upstreams[upstream].incarnation != incarnation)
 		return NULL;
 	return &endpoints->upstreams[upstream];

@@ -16,7 +16,9 @@
  *         48  8×n   sections: offset and count of elements each; which they are: enum …_section
  *
  * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h and
- * endpoints.h, but for the last, which is bytes: the text that table_spans point into.
+ * endpoints.h, but for the last, which is bytes: the text that table_spans point into. Sections lie in
+ * the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
+ * with such zeros too: a content has one form, so equal contents are equal bytes.
  */
 #pragma once
 
@@ -26,7 +28,21 @@
 #include "base/span.h"
 
 enum { TABLE_FORMAT_VERSION = 1, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 48 };
-enum { TABLE_SEGMENT_MAX = 1 << 30 }; /* bytes */
+enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes */
+
+/* How many things may have a number. Slots and rows are those of the live figures (stats/layout.h). */
+enum {
+	TABLE_UPSTREAMS_MAX = 1 << 18,
+	TABLE_SLOTS_MAX = 1 << 17,
+	TABLE_STAT_ROWS_MAX = 1 << 15,
+};
+
+/* Ranges of what a segment says; verify refuses what is outside. */
+enum {
+	TABLE_HOST_BYTES_MAX = 255,
+	TABLE_HEAD_BYTES_MAX = 16 << 20, /* heads of requests and responses */
+	TABLE_WEIGHT_MAX = 65535,
+};
 
 /* An index or offset that names nothing. */
 #define TABLE_NONE UINT32_MAX

@@ -6,6 +6,11 @@
  *
  * Hosts lie in an open-addressed hash table. The paths of a host are a tree of path elements: a node's
  * children are sorted by (hash, label), so that a look-up costs the elements of the path and nothing more.
+ *
+ * Order, which verify checks in one pass: host by host, the nodes of a host level by level (its root, then all
+ * children of the root, then theirs …), each level in the order of the parents. So each node but a root
+ * has exactly one parent, and that lies before it. Routes lie in the order of the nodes and of
+ * their slots in these, so each belongs to exactly one node.
  */
 #pragma once
 
@@ -17,7 +22,7 @@
 enum routes_section {
 	ROUTES_SETTINGS,     /* struct table_settings, exactly one */
 	ROUTES_NETWORKS,     /* struct ip_network: trusted peers (proxy-real-ip-cidr) */
-	ROUTES_HOST_BUCKETS, /* uint32_t: index of a host or TABLE_NONE; a power of two of them */
+	ROUTES_HOST_BUCKETS, /* struct host_bucket, a power of two of them, at least one free */
 	ROUTES_HOSTS,        /* struct host_record */
 	ROUTES_NODES,        /* struct path_node */
 	ROUTES_ROUTES,       /* struct route */
@@ -33,8 +38,9 @@ struct table_settings {
 	uint32_t client_body_timeout_ms;
 	uint32_t keep_alive_timeout_ms; /* 0: close after each answer */
 	uint32_t keep_alive_requests;
-	uint32_t header_line_bytes;  /* large-client-header-buffers: one line or field */
-	uint32_t header_total_bytes; /* count × size: the whole head */
+	uint32_t
+		header_line_bytes; /* large-client-header-buffers: one line or field; 1 … header_total_bytes */
+	uint32_t header_total_bytes; /* count × size: the whole head; … TABLE_HEAD_BYTES_MAX */
 	uint32_t upstream_keepalive_connections; /* idle ones per worker; 0: none are kept */
 	uint32_t upstream_keepalive_timeout_ms;
 	uint32_t upstream_keepalive_time_ms; /* age at which a connection is not reused */
@@ -50,11 +56,13 @@ struct table_settings {
 	uint8_t add_original_uri;
 	uint8_t allow_backend_server_header;
 	uint8_t server_tokens;
-	uint8_t access_log;               /* 0: off */
+	uint8_t access_log; /* 0: off */
 	uint8_t access_log_default_backend;
 	uint8_t tenant_destinations_free; /* 1: loopback and the like may be endpoints (a trusted directory) */
 	uint8_t retry_non_idempotent;
-	uint32_t reserved[4]; /* zero */
+	uint32_t
+		host_seed; /* of the hash of hosts: the builder takes one that keeps chains short */
+	uint32_t reserved[3]; /* zero */
 };
 
 /* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */
@@ -66,8 +74,8 @@ struct route_policy {
 	uint32_t next_upstream;            /* BIT(enum next_upstream) */
 	uint32_t next_upstream_tries;      /* attempts in all; 0: no limit */
 	uint32_t next_upstream_timeout_ms; /* 0: none */
-	uint32_t response_head_bytes;      /* at most: larger is 502 */
-	uint32_t reserved[3]; /* zero */
+	uint32_t response_head_bytes;      /* larger is 502; 1 … TABLE_HEAD_BYTES_MAX */
+	uint32_t reserved[3];              /* zero */
 };
 
 enum next_upstream {
@@ -82,6 +90,7 @@ enum next_upstream {
 	NEXT_UPSTREAM_HTTP_404,
 	NEXT_UPSTREAM_HTTP_429,
 	NEXT_UPSTREAM_NON_IDEMPOTENT,
+	NEXT_UPSTREAM_COUNT
 };
 
 /* What a route stems from: for logs, metrics and explain. */
@@ -93,27 +102,29 @@ struct route_object {
 };
 
 enum route_answer {
-	ROUTE_PROXY,      /* to the upstream */
-	ROUTE_NOT_FOUND,  /* 404: implicit root without a default backend */
+	ROUTE_PROXY,     /* to the upstream */
+	ROUTE_NOT_FOUND, /* 404: implicit root without a default backend */
 	ROUTE_NO_SERVICE, /* 503: the Service or its port does not exist, or the backend is no Service */
-	ROUTE_DENIED,     /* 503: an annotation that guards something cannot be obeyed */
+	ROUTE_DENIED, /* 503: an annotation that guards something cannot be obeyed */
+	ROUTE_ANSWER_COUNT
 };
 
 enum route_path_type { ROUTE_EXACT, ROUTE_PREFIX };
 
 struct route {
-	uint32_t host;                 /* index of its host_record */
-	uint32_t upstream;             /* id in the endpoints segment; TABLE_NONE unless ROUTE_PROXY */
-	uint32_t upstream_incarnation; /* must be equal to that of the upstream_record */
-	uint32_t policy;               /* index */
-	uint32_t object;               /* index, TABLE_NONE for the built-in default */
-	uint32_t stat_row;             /* row in the live figures */
-	struct table_span path;        /* of the rule, as written */
-	uint8_t answer;                /* enum route_answer */
-	uint8_t path_type;             /* enum route_path_type */
-	uint8_t implicit;              /* 1: the root that every host has (compat spec, 4.3) */
-	uint8_t default_backend;       /* 1: leads to the default backend */
-	uint32_t reserved;             /* zero */
+	uint32_t host;     /* index of its host_record */
+	uint32_t upstream; /* id in the endpoints segment; TABLE_NONE unless ROUTE_PROXY */
+	uint32_t
+		upstream_incarnation; /* must be equal to that of the upstream_record; 0 without one */
+	uint32_t policy;              /* index */
+	uint32_t object;              /* index, TABLE_NONE for the built-in default */
+	uint32_t stat_row;            /* row in the live figures */
+	struct table_span path;       /* of the rule, as written */
+	uint8_t answer;               /* enum route_answer */
+	uint8_t path_type;            /* enum route_path_type */
+	uint8_t implicit;             /* 1: the root that every host has (compat spec, 4.3) */
+	uint8_t default_backend;      /* 1: leads to the default backend */
+	uint32_t reserved;            /* zero */
 };
 
 /* Which of its own routes a node holds for its path P. */
@@ -126,24 +137,37 @@ enum node_route {
 };
 
 /* One element of a path. The root node of a host has the empty label and stands for "/": its Prefix is
- * NODE_PREFIX, its Exact is NODE_EXACT. */
+ * NODE_PREFIX, its Exact is NODE_EXACT, and the other two are empty. */
 struct path_node {
 	struct table_span label;
-	uint32_t label_hash; /* low half of XXH3 of the label, seed 0 */
-	uint32_t first_child;
+	uint32_t label_hash;  /* low half of XXH3 of the label, seed 0 */
+	uint32_t first_child; /* TABLE_NONE without children */
 	uint32_t child_count;
 	uint32_t routes[NODE_ROUTE_COUNT]; /* index or TABLE_NONE */
 	uint32_t reserved;                 /* zero */
 };
 
+/* Where a host is found: the high half of XXH3 of its name, seeded with host_seed, says at which bucket the
+ * search begins; it ends at a free one. */
+struct host_bucket {
+	uint32_t host;      /* index, or TABLE_NONE: free */
+	uint32_t name_hash; /* low half of the same hash; 0 where it is free */
+};
+
+enum host_wildcard {
+	HOST_EXACT,
+	HOST_ONE_LABEL,   /* exactly one label stands before the suffix */
+	HOST_MANY_LABELS, /* one or more; the longest suffix wins */
+	HOST_WILDCARD_COUNT
+};
+
 /* name: lower case. A wildcard is stored as its suffix with the dot: ".shop.example"; the host for
- * everything else has the empty name. The bucket of a host is found by XXH3 of name, seed 0. */
+ * everything else has the empty name, and every segment has it. */
 struct host_record {
 	struct table_span name;
-	uint32_t name_hash; /* low half */
-	uint32_t root;      /* index of its root node */
-	uint8_t wildcard;   /* 1: exactly one label stands before the suffix; 2: one or more */
-	uint8_t reserved[7];
+	uint32_t root;    /* index of its root node */
+	uint8_t wildcard; /* enum host_wildcard */
+	uint8_t reserved[3];
 };
 
 /* A verified segment, mapped. Opaque but for these, which a request reads without a call. */
@@ -151,7 +175,7 @@ struct routes {
 	const struct table_header *header; /* start of the mapping */
 	const struct table_settings *settings;
 	const struct ip_network *networks;
-	const uint32_t *buckets;
+	const struct host_bucket *buckets;
 	const struct host_record *hosts;
 	const struct path_node *nodes;
 	const struct route *routes;
@@ -160,14 +184,18 @@ struct routes {
 	uint32_t network_count;
 	uint32_t bucket_mask;
 	uint32_t host_count;
+	uint32_t node_count;
 	uint32_t route_count;
+	uint32_t policy_count;
 	uint32_t object_count;
+	uint32_t other_host; /* index of the host with the empty name */
+	bool many_labels; /* a host is HOST_MANY_LABELS: all suffixes of a name are tried, not the first alone */
 	uint32_t pins; /* exchanges that use it; belongs to the worker */
 };
 
 struct route_match {
 	const struct route *route; /* NULL: none, answer 404 */
-	bool add_slash;            /* 301 to the path with '/' behind it (compat spec, 4.4) */
+	bool add_slash; /* 301 to the path with '/' behind it, where route is (compat spec, 4.4) */
 };
 
 /* Fills *routes from memory that seal.h mapped or a test built. Checks every offset, index, count, enum and
@@ -178,7 +206,9 @@ int routes_verify(struct span segment, struct routes *routes, struct error *err)
 /* The route for a request. host: lower case, no port, no trailing dot, may be empty; path: normalized,
  * begins with '/' (both: http/uri.c). Both are borrowed for the call.
  * Host: exact, then wildcard, then the empty one; paths of that host only. Path: longest match, Exact
- * before Prefix at equal length (Kubernetes Ingress v1; compat spec, 4.4). */
+ * before Prefix at equal length (Kubernetes Ingress v1; compat spec, 4.4).
+ * Cost: one hash of the host, one more where only a wildcard matches, one of each element of the path as
+ * far as the host has any; whatever the size of the table. */
 struct route_match routes_find(const struct routes *routes, struct span host, struct span path);
 
 static inline struct span routes_text(const struct routes *routes, struct table_span text)

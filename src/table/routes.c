@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table/routes.h"
+
+#include "table/hash.h"
+
+/* The host with exactly that stored name, or NULL. A free bucket ends the search: verify saw one. */
+static const struct host_record *find_name(const struct routes *routes, struct span name)
+{
+	uint64_t hash = table_hash(name, routes->settings->host_seed);
+	uint32_t at = table_hash_high(hash) & routes->bucket_mask;
+
+	while (routes->buckets[at].host != TABLE_NONE) {
+		const struct host_bucket *bucket = &routes->buckets[at];
+
+		if (bucket->name_hash == table_hash_low(hash)) {
+			const struct host_record *host = &routes->hosts[bucket->host];
+
+			if (span_equals(routes_text(routes, host->name), name))
+				return host;
+		}
+		at = (at + 1) & routes->bucket_mask;
+	}
+	return NULL;
+}
+
+/* What a wildcard may stand for: letters, digits, '_' and '-' (compat spec, 4.2). Hosts are lower case. */
+static bool is_label(const char *label, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		char c = label[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+			return false;
+	}
+	return len > 0;
+}
+
+/* The wildcard that a name falls under, or NULL. Labels are cut off from the left: the first suffix that is
+ * found is the longest. */
+static const struct host_record *find_wildcard(const struct routes *routes, struct span name)
+{
+	struct span suffix = name;
+	size_t label;
+
+	while ((label = span_find(suffix, '.')) != SIZE_MAX && is_label(suffix.ptr, label)) {
+		const struct host_record *host;
+		bool is_first = suffix.ptr == name.ptr;
+
+		suffix = span_skip(suffix, label);
+		host = find_name(routes, suffix);
+		if (host != NULL && (host->wildcard == HOST_MANY_LABELS ||
+				     (host->wildcard == HOST_ONE_LABEL && is_first)))
+			return host;
+		if (!routes->many_labels)
+			return NULL;
+		suffix = span_skip(suffix, 1);
+	}
+	return NULL;
+}
+
+static const struct host_record *find_host(const struct routes *routes, struct span name)
+{
+	const struct host_record *host = find_name(routes, name);
+
+	if (host != NULL && host->wildcard == HOST_EXACT)
+		return host;
+	host = find_wildcard(routes, name);
+	return host != NULL ? host : &routes->hosts[routes->other_host];
+}
+
+/* The child with that label, or NULL: children are sorted by (hash, label). */
+static const struct path_node *find_child(const struct routes *routes, const struct path_node *node,
+					  struct span label)
+{
+	const struct path_node *children;
+	uint32_t low = 0;
+	uint32_t high = node->child_count;
+	uint32_t hash;
+
+	if (high == 0)
+		return NULL;
+	children = &routes->nodes[node->first_child];
+	hash = table_hash_low(table_hash(label, 0));
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct path_node *child = &children[middle];
+		int order = hash < child->label_hash ? -1 : hash > child->label_hash;
+
+		if (order == 0)
+			order = span_compare(label, routes_text(routes, child->label));
+		if (order == 0)
+			return child;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return NULL;
+}
+
+/* Cuts the first element off a path that begins with '/'; the rest begins with '/' again, or is empty. */
+static struct span cut_label(struct span *path)
+{
+	struct span label = span_skip(*path, 1);
+	size_t len = span_find(label, '/');
+
+	if (len == SIZE_MAX)
+		len = label.len;
+	*path = span_skip(label, len);
+	return span_take(label, len);
+}
+
+static struct route_match match_of(const struct routes *routes, uint32_t route)
+{
+	return (struct route_match){.route = route == TABLE_NONE ? NULL : &routes->routes[route]};
+}
+
+/* The first that there is; TABLE_NONE is behind every index. */
+static uint32_t first_of(uint32_t a, uint32_t b)
+{
+	return a != TABLE_NONE ? a : b;
+}
+
+/* The path is P, that of the node. best: the longest Prefix above it. */
+static struct route_match match_end(const struct routes *routes, const struct path_node *node,
+				    uint32_t best)
+{
+	uint32_t own = first_of(node->routes[NODE_EXACT], node->routes[NODE_PREFIX]);
+
+	if (own == TABLE_NONE && node->routes[NODE_PREFIX_SLASH] != TABLE_NONE)
+		return (struct route_match){
+			.route = &routes->routes[node->routes[NODE_PREFIX_SLASH]],
+			.add_slash = true,
+		};
+	return match_of(routes, first_of(own, best));
+}
+
+/* The longest Prefix for what lies under P/. */
+static uint32_t best_under(const struct path_node *node, uint32_t best)
+{
+	return first_of(node->routes[NODE_PREFIX_SLASH], first_of(node->routes[NODE_PREFIX], best));
+}
+
+static struct route_match find_path(const struct routes *routes, const struct path_node *root,
+				    struct span path)
+{
+	const struct path_node *node = root;
+	uint32_t best = root->routes[NODE_PREFIX];
+
+	if (path.len <= 1)
+		return match_of(routes, first_of(root->routes[NODE_EXACT], best));
+	while (path.len > 1) {
+		node = find_child(routes, node, cut_label(&path));
+		if (node == NULL)
+			return match_of(routes, best);
+		if (path.len == 0)
+			return match_end(routes, node, best);
+		best = best_under(node, best);
+	}
+	/* the path is P/: at equal length Exact goes first */
+	return match_of(routes, first_of(node->routes[NODE_EXACT_SLASH], best));
+}
+
+struct route_match routes_find(const struct routes *routes, struct span host, struct span path)
+{
+	return find_path(routes, &routes->nodes[find_host(routes, host)->root], path);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of a `routes` segment that have a shape: trees of paths and the table of hosts. The caller fills the
+ * flat sections (settings, networks, policies, objects) through builder.h.
+ */
+#pragma once
+
+#include "table/builder.h"
+#include "table/routes.h"
+
+struct path_piece;
+struct node_range;
+
+struct routes_builder {
+	struct builder segment;
+	struct path_piece *pieces; /* private to routes_builder.c, with all that follows */
+	size_t piece_room;
+	struct node_range *ranges;
+	size_t range_count;
+	size_t range_room;
+};
+
+/* One route of a host. path begins with '/'. In route, all is set but host and path. */
+struct routes_entry {
+	struct span path;
+	struct route route;
+};
+
+void routes_builder_init(struct routes_builder *builder);
+void routes_builder_fini(struct routes_builder *builder);
+
+/* A host with its routes; its index. name: as host_record has it, of no other host. Of entries with the same
+ * path and type the first counts, but an implicit one gives way to one that is not. */
+uint32_t routes_builder_add_host(struct routes_builder *builder, struct span name,
+				 enum host_wildcard wildcard, const struct routes_entry *entries,
+				 uint32_t count);
+
+/* The segment, as builder_finish. Exactly one element of ROUTES_SETTINGS was added; host_seed of it is set here. */
+void routes_builder_finish(struct routes_builder *builder, uint64_t generation,
+			   uint64_t built_wall_ns, struct buf *out);
