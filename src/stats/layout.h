@@ -61,7 +61,7 @@ struct status_cell {
 
 /* Figures of the requests of one rule: which, says the route's object in the table. */
 struct route_row {
-	struct status_cell cells[STATS_STATUS_CELLS]; /* taken in order; the last also takes the rest */
+	struct status_cell cells[STATS_STATUS_CELLS]; /* taken in order; the last takes the rest: status 0 */
 	uint64_t duration_buckets[STATS_DURATION_BUCKETS]; /* not cumulative */
 	uint64_t duration_sum_us;
 	uint64_t request_bytes;
