@@ -27,10 +27,10 @@ struct diagnostic {
 	struct span kind;   /* "Ingress"; empty for a whole file */
 	struct span object; /* "shop/web", or "name" without namespace; empty for a whole file */
 	struct span field;  /* "spec.rules[0].host"; may be empty */
-	struct span text;   /* WHAT was found; what is expected or happens now. No object, no field */
-	struct span file;   /* empty: not from a file */
-	uint32_t line;      /* 0: unknown */
-	uint32_t column;    /* 0: unknown */
+	struct span text; /* WHAT was found; what is expected or happens now. No object, no field */
+	struct span file; /* empty: not from a file */
+	uint32_t line;    /* 0: unknown */
+	uint32_t column;  /* 0: unknown */
 };
 
 /* A list that owns its text. */
@@ -60,6 +60,10 @@ void diagnostics_append(struct diagnostics *list, const struct diagnostics *from
 /* Appends one line without line end:
  * web.yaml:14:9: error IGT1101: shop/web: spec.rules[0].host: "a_b.com" is not a DNS name … */
 void diagnostic_write(const struct diagnostic *diagnostic, struct buf *buf);
+
+/* Text of a user's object as messages quote it: in quotes, control characters escaped, shortened in the
+ * middle beyond 80 characters. One of eight static buffers in turn: for arguments of one call. */
+const char *diagnostic_quote(struct span text);
 
 unsigned diagnostic_code(enum diagnostic_id id);
 enum diagnostic_level diagnostic_level(enum diagnostic_id id);

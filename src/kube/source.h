@@ -15,7 +15,8 @@ struct source_sink {
 	void (*on_upsert)(void *owner, struct object *object);
 
 	/* It is gone. Names are borrowed. */
-	void (*on_delete)(void *owner, enum object_kind kind, struct span namespace, struct span name);
+	void (*on_delete)(void *owner, enum object_kind kind, struct span namespace,
+			  struct span name);
 
 	/* What came before is the whole: called once after the first complete list, also when it is empty. */
 	void (*on_listed)(void *owner);

@@ -17,7 +17,7 @@ struct store_changes {
 
 struct store {
 	struct map objects[OBJECT_KIND_COUNT]; /* struct object by_name */
-	struct map slices_by_service;          /* first endpoint_slice of each "namespace/service" */
+	struct map slices_by_service; /* first endpoint_slice of each "namespace/service" */
 	struct store_changes changes;
 };
 
@@ -31,7 +31,8 @@ void store_fini(struct store *store);
 void store_upsert(struct store *store, struct object *object);
 
 /* Frees the object; nothing happens when there is none. */
-void store_delete(struct store *store, enum object_kind kind, struct span namespace, struct span name);
+void store_delete(struct store *store, enum object_kind kind, struct span namespace,
+		  struct span name);
 
 struct store_changes store_take_changes(struct store *store);
 

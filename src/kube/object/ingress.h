@@ -12,8 +12,8 @@ struct ingress_backend {
 	bool has_service;
 	bool has_resource;
 	struct span service_name;
-	struct span port_name;   /* empty: none */
-	int32_t port_number;     /* 0: none */
+	struct span port_name; /* empty: none */
+	int32_t port_number;   /* 0: none */
 	struct span resource_kind;
 	struct span resource_name;
 };
@@ -38,7 +38,7 @@ struct ingress_tls {
 };
 
 struct ingress {
-	struct object object; /* first */
+	struct object object;   /* first */
 	struct span class_name; /* spec.ingressClassName; {NULL, 0}: not given */
 	bool has_default_backend;
 	struct ingress_backend default_backend;

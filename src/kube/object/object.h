@@ -8,24 +8,25 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
 
 /* KIND(id, kind as in manifests, plural as in URLs, API group, namespaced) */
-#define OBJECT_KINDS                                                                               \
-	KIND(INGRESS, "Ingress", "ingresses", "networking.k8s.io", 1)                              \
-	KIND(INGRESS_CLASS, "IngressClass", "ingressclasses", "networking.k8s.io", 0)              \
-	KIND(SERVICE, "Service", "services", "", 1)                                                \
-	KIND(ENDPOINT_SLICE, "EndpointSlice", "endpointslices", "discovery.k8s.io", 1)             \
-	KIND(SECRET, "Secret", "secrets", "", 1)                                                   \
-	KIND(CONFIG_MAP, "ConfigMap", "configmaps", "", 1)                                         \
+#define OBJECT_KINDS                                                                   \
+	KIND(INGRESS, "Ingress", "ingresses", "networking.k8s.io", 1)                  \
+	KIND(INGRESS_CLASS, "IngressClass", "ingressclasses", "networking.k8s.io", 0)  \
+	KIND(SERVICE, "Service", "services", "", 1)                                    \
+	KIND(ENDPOINT_SLICE, "EndpointSlice", "endpointslices", "discovery.k8s.io", 1) \
+	KIND(SECRET, "Secret", "secrets", "", 1)                                       \
+	KIND(CONFIG_MAP, "ConfigMap", "configmaps", "", 1)                             \
 	KIND(NAMESPACE, "Namespace", "namespaces", "", 0)
 
 enum object_kind {
 #define KIND(id, kind, plural, group, namespaced) OBJECT_##id,
 	OBJECT_KINDS
 #undef KIND
-	OBJECT_KIND_COUNT
+		OBJECT_KIND_COUNT
 };
 
 /* A string → string map of the object (labels, annotations, data), in the order of the document. */
@@ -53,13 +54,14 @@ struct field_position {
 };
 
 struct object {
-	struct map_entry by_name;  /* in the store; key is "namespace/name", or "name" without namespace */
+	struct map_entry
+		by_name; /* in the store; key is "namespace/name", or "name" without namespace */
 	enum object_kind kind;
-	struct span namespace;     /* empty for cluster-wide kinds */
+	struct span namespace; /* empty for cluster-wide kinds */
 	struct span name;
-	struct span uid;           /* may be empty */
+	struct span uid; /* may be empty */
 	struct span resource_version;
-	int64_t created;           /* creationTimestamp, seconds since 1970; INT64_MAX: none is given */
+	int64_t created; /* creationTimestamp, seconds since 1970; INT64_MAX: none is given */
 	struct pairs labels;
 	struct pairs annotations;
 	struct origin origin;
@@ -70,6 +72,15 @@ struct object {
 
 /* Facts of OBJECT_KINDS. */
 const char *object_kind_name(enum object_kind kind);
+bool object_kind_is_namespaced(enum object_kind kind);
+
+/* A zeroed object of a kind, in an arena of its own: `size` bytes, of which struct object is the first
+ * field. The caller owns it. */
+void *object_new(enum object_kind kind, size_t size);
+
+/* Appends the name of a field to a path as kubectl prints it: ".rules", or "[app.example/tier]" where
+ * dots or slashes would mislead. Without the dot at the beginning of a path. */
+void field_path_add(struct buf *path, struct span key);
 
 /* The value of a key, or {NULL, 0}. A present but empty value has a pointer. */
 struct span pairs_find(const struct pairs *pairs, struct span key);

@@ -43,7 +43,8 @@ struct endpoint_port {
 };
 
 struct slice_endpoint {
-	struct ip ip; /* the first address */
+	struct ip ip;   /* the first address */
+	uint32_t index; /* in the list of the object, which may have others that were left out */
 	bool ready;
 	bool serving;
 	bool terminating;
@@ -55,11 +56,11 @@ struct slice_endpoint {
 };
 
 struct endpoint_slice {
-	struct object object; /* first */
-	struct span service_name; /* label kubernetes.io/service-name; empty: not for us */
+	struct object object;        /* first */
+	struct span service_name;    /* label kubernetes.io/service-name; empty: not for us */
 	struct map_entry by_service; /* private to store.c */
 	struct endpoint_slice *next_of_service; /* next slice of the same Service; see store.h */
-	bool usable; /* address type IPv4 or IPv6 */
+	bool usable;                            /* address type IPv4 or IPv6 */
 	const struct slice_endpoint *endpoints; /* those whose address parses */
 	uint32_t endpoint_count;
 	const struct endpoint_port *ports;
