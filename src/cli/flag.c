@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/flag.h"
+
+#include <string.h>
+
+#include "cli/flag_value.h"
+
+/* How far a mistyped word may be from what it is taken for, and how long a word may be for that. */
+enum { NEAR = 2, WORD_MAX = 48 };
+
+enum { HELP_COLUMN = 34, LINE_WIDTH = 98 };
+
+/* An argument of the command line, taken apart. */
+struct argument {
+	struct span name; /* without dashes */
+	bool is_letter;
+	const char *value; /* NULL: none was attached */
+};
+
+/* Underscores count as dashes: klog's flags are written either way. */
+static bool is_same_name(struct span a, const char *b)
+{
+	size_t i = 0;
+
+	for (; i < a.len && b[i] != '\0'; i++) {
+		char x = a.ptr[i] == '_' ? '-' : a.ptr[i];
+		char y = b[i] == '_' ? '-' : b[i];
+
+		if (x != y)
+			return false;
+	}
+	return i == a.len && b[i] == '\0';
+}
+
+static unsigned min3(unsigned a, unsigned b, unsigned c)
+{
+	unsigned ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* Letters to insert, leave out or change (Levenshtein). b is shorter than WORD_MAX. */
+static unsigned distance(struct span a, struct span b)
+{
+	unsigned row[WORD_MAX + 1];
+
+	for (unsigned j = 0; j <= b.len; j++)
+		row[j] = j;
+	for (unsigned i = 1; i <= a.len; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= b.len; j++) {
+			unsigned change = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+
+			diagonal = row[j];
+			row[j] = min3(row[j] + 1, row[j - 1] + 1, change);
+		}
+	}
+	return row[b.len];
+}
+
+const char *flag_nearest(struct span word, const char *const *candidates, size_t count)
+{
+	const char *nearest = NULL;
+	unsigned least = NEAR + 1;
+
+	for (size_t i = 0; i < count; i++) {
+		struct span candidate = span_from(candidates[i]);
+		unsigned apart;
+
+		if (candidate.len > WORD_MAX || word.len > WORD_MAX)
+			continue;
+		apart = distance(word, candidate);
+		if (apart >= least || apart >= candidate.len)
+			continue;
+		least = apart;
+		nearest = candidates[i];
+	}
+	return nearest;
+}
+
+static const char *nearest_flag(const struct flag_set *set, struct span name)
+{
+	const char *nearest = NULL;
+	unsigned least = NEAR + 1;
+
+	for (size_t i = 0; i < set->count; i++) {
+		const char *one = flag_nearest(name, &set->flags[i].name, 1);
+		unsigned apart = one == NULL ? least : distance(name, span_from(one));
+
+		if (apart >= least)
+			continue;
+		least = apart;
+		nearest = one;
+	}
+	return nearest;
+}
+
+static const struct flag *find_flag(const struct flag_set *set, const struct argument *argument)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		const struct flag *flag = &set->flags[i];
+
+		if (argument->is_letter ? flag->letter == argument->name.ptr[0]
+					: is_same_name(argument->name, flag->name))
+			return flag;
+	}
+	return NULL;
+}
+
+/* text begins with '-' and has more than that. */
+static struct argument take_apart(const char *text)
+{
+	bool is_long = text[1] == '-';
+	struct span name = span_from(text + (is_long ? 2 : 1));
+	size_t equals = span_find(name, '=');
+
+	if (equals != SIZE_MAX)
+		return (struct argument){.name = span_take(name, equals),
+					 .is_letter = !is_long && equals == 1,
+					 .value = name.ptr + equals + 1};
+	/* "-v2"; a longer word after one dash is a mistake, and shown whole */
+	if (!is_long && name.len == 2 && name.ptr[1] >= '0' && name.ptr[1] <= '9')
+		return (struct argument){
+			.name = span_take(name, 1), .is_letter = true, .value = name.ptr + 1};
+	return (struct argument){.name = name, .is_letter = !is_long && name.len == 1};
+}
+
+static bool is_help(const struct argument *argument)
+{
+	return argument->is_letter ? argument->name.ptr[0] == 'h'
+				   : span_equals(argument->name, S("help"));
+}
+
+static int unknown_flag(const struct flag_set *set, const char *text,
+			const struct argument *argument, struct error *err)
+{
+	const char *nearest = argument->is_letter ? NULL : nearest_flag(set, argument->name);
+	int len = (int)strcspn(text, "=");
+
+	if (nearest == NULL)
+		return error_set(err, "unknown flag %.*s (%s --help)", len, text, set->command);
+	return error_set(err, "unknown flag %.*s; did you mean --%s? (%s --help)", len, text,
+			 nearest, set->command);
+}
+
+static int wrong_value(const struct flag_set *set, const struct flag *flag, const char *text,
+		       struct error *err)
+{
+	if (flag->type == FLAG_WORD)
+		return error_set(err, "--%s: \"%s\" is not one of %s (%s --help)", flag->name, text,
+				 flag->argument, set->command);
+	return error_set(err, "--%s: \"%s\" %s (%s --help)", flag->name, text,
+			 flag_value_wanted(flag->type), set->command);
+}
+
+static int set_flag(const struct flag_set *set, const struct flag *flag, const char *text,
+		    struct flag_value *value, struct error *err)
+{
+	/* the fallback of a list is not added to */
+	if (!value->given)
+		*value = (struct flag_value){.given = true};
+	if (!flag_value_set(flag, text, value))
+		return wrong_value(set, flag, text, err);
+	return 0;
+}
+
+/* Takes argv[*at], and its value where that is the next one; *at moves behind. */
+static int take_flag(const struct flag_set *set, char **argv, int *at, struct flag_value *values,
+		     struct error *err)
+{
+	const char *text = argv[(*at)++];
+	struct argument argument = take_apart(text);
+	const struct flag *flag = find_flag(set, &argument);
+
+	if (flag == NULL)
+		return unknown_flag(set, text, &argument, err);
+	if (argument.value == NULL && flag->type == FLAG_BOOL)
+		argument.value = "true";
+	if (argument.value == NULL)
+		argument.value = argv[*at] == NULL ? NULL : argv[(*at)++];
+	if (argument.value == NULL)
+		return error_set(err, "--%s needs a value: %s (%s --help)", flag->name,
+				 flag->argument, set->command);
+	return set_flag(set, flag, argument.value, &values[flag - set->flags], err);
+}
+
+static void set_fallbacks(const struct flag_set *set, struct flag_value *values)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		values[i] = (struct flag_value){0};
+		/* a fallback that is no value of its type is the absence of one, e.g. "" of a number */
+		(void)flag_value_set(&set->flags[i], set->flags[i].fallback, &values[i]);
+	}
+}
+
+static bool is_flag(const char *text)
+{
+	return text[0] == '-' && text[1] != '\0';
+}
+
+enum flags_result flags_parse(const struct flag_set *set, int argc, char **argv,
+			      struct flag_value *values, int *rest, struct error *err)
+{
+	int at = 1;
+
+	set_fallbacks(set, values);
+	while (at < argc && strcmp(argv[at], "--") != 0) {
+		struct argument argument;
+
+		if (!is_flag(argv[at])) {
+			error_set(err,
+				  "\"%s\" is not a flag, and nothing else is taken (%s --help)",
+				  argv[at], set->command);
+			return FLAGS_BAD;
+		}
+		argument = take_apart(argv[at]);
+		if (is_help(&argument))
+			return FLAGS_HELP;
+		if (take_flag(set, argv, &at, values, err) == -1)
+			return FLAGS_BAD;
+	}
+	at += at < argc; /* the "--" */
+	if (rest != NULL) {
+		*rest = at;
+	} else if (at < argc) {
+		error_set(err, "nothing may follow \"--\", but \"%s\" does (%s --help)", argv[at],
+			  set->command);
+		return FLAGS_BAD;
+	}
+	return FLAGS_DONE;
+}
+
+/* Prints words of text from column `column` on, with line breaks before LINE_WIDTH. */
+static void print_wrapped(const char *text, int column, FILE *to)
+{
+	struct span rest = span_from(text);
+	int at = column;
+
+	while (rest.ptr != NULL) {
+		struct span word = span_cut(&rest, ' ');
+
+		if (at > column && at + 1 + (int)word.len > LINE_WIDTH) {
+			fprintf(to, "\n%*s", column, "");
+			at = column;
+		} else if (at > column) {
+			fputc(' ', to);
+			at++;
+		}
+		fprintf(to, "%.*s", (int)word.len, word.ptr);
+		at += (int)word.len;
+	}
+	fputc('\n', to);
+}
+
+static void print_flag(const struct flag *flag, FILE *to)
+{
+	bool has_argument = flag->type != FLAG_BOOL;
+	char text[512];
+	int used = 2;
+
+	fputs("  ", to);
+	if (flag->letter != '\0')
+		used += fprintf(to, "-%c, ", flag->letter);
+	used += fprintf(to, "--%s%s%s", flag->name, has_argument ? " " : "",
+			has_argument ? flag->argument : "");
+	if (used > HELP_COLUMN - 2)
+		fprintf(to, "\n%*s", HELP_COLUMN, "");
+	else
+		fprintf(to, "%*s", HELP_COLUMN - used, "");
+	if (has_argument && flag->fallback[0] != '\0')
+		snprintf(text, sizeof(text), "%s (default %s)", flag->help, flag->fallback);
+	else
+		snprintf(text, sizeof(text), "%s", flag->help);
+	print_wrapped(text, HELP_COLUMN, to);
+}
+
+void flags_print(const struct flag_set *set, int group, FILE *to)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		if (set->flags[i].group == group && set->flags[i].help != NULL)
+			print_flag(&set->flags[i], to);
+	}
+}
+
+void flags_print_names(const struct flag_set *set, int group, FILE *to)
+{
+	int at = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		int len = (int)strlen(set->flags[i].name) + 3;
+
+		if (set->flags[i].group != group)
+			continue;
+		if (at + len > LINE_WIDTH) {
+			fputc('\n', to);
+			at = 0;
+		}
+		at += fprintf(to, at == 0 ? "  --%s" : " --%s", set->flags[i].name);
+	}
+	fputc('\n', to);
+}
