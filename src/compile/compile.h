@@ -13,6 +13,11 @@
 struct ids;
 
 struct ids *ids_new(void);
+
+/* Incarnations begin above seed (0 without this call): with another seed for each life of control, routes of an
+ * earlier life can only miss its endpoints and never meet those of another upstream. Right after ids_new. */
+void ids_seed(struct ids *ids, uint32_t seed);
+
 void ids_free(struct ids *ids);
 
 /* The `routes` segment of a model, complete but for being sealed. Appends to *out, which is empty. */

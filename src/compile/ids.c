@@ -39,6 +39,13 @@ struct ids *ids_new(void)
 	return ids;
 }
 
+void ids_seed(struct ids *ids, uint32_t seed)
+{
+	ids->upstreams.seed = seed;
+	ids->slots.seed = seed;
+	ids->rows.seed = seed;
+}
+
 static void free_upstream(struct ids_upstream *upstream)
 {
 	if (upstream != NULL)

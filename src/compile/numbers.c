@@ -62,7 +62,7 @@ static uint32_t take_new(struct numbers *numbers)
 						  needed, sizeof(*numbers->incarnations));
 	numbers->next_free = memory_grow_array(numbers->next_free, &numbers->next_room, needed,
 					       sizeof(*numbers->next_free));
-	numbers->incarnations[number] = 0;
+	numbers->incarnations[number] = numbers->seed;
 	return number;
 }
 

@@ -13,14 +13,14 @@
 #include "model/model.h"
 
 struct control_options {
-	const char *manifests;         /* directory */
-	const char *state_dir;         /* NULL: none */
+	const char *manifests; /* directory */
+	const char *state_dir; /* NULL: none */
 	struct model_options model;
-	struct ip_port admin_address;  /* port 0: no admin endpoint */
-	int channel_fd;                /* to run */
-	int stats_fd;                  /* live figures */
-	uint32_t workers;              /* how many there are to be */
-	bool metrics_compat;           /* nginx_ingress_controller_* as well (--enable-metrics) */
+	struct ip_port admin_address; /* port 0: no admin endpoint */
+	int channel_fd;               /* to run */
+	int stats_fd;                 /* live figures */
+	uint32_t workers;             /* how many there are to be */
+	bool metrics_compat;          /* nginx_ingress_controller_* as well (--enable-metrics) */
 	bool report_status_classes;
 };
 

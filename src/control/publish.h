@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Segments on their way to the workers, and what came back.
+ *
+ * A segment is offered, sealed in a memfd, and sent to every worker; the workers say which generation they obey.
+ * A worker that (re)starts gets what is present at once. The order across segments: endpoints before
+ * the routes that name them.
+ *
+ * What workers say is hostile (security spec, 2.3): every field is checked, and a worker that says more than
+ * PUBLISH_MESSAGES_MAX things in a second loses its channel, which run takes for its end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/span.h"
+#include "control/propagation.h"
+#include "io/loop.h"
+#include "table/endpoints.h"
+#include "table/format.h"
+#include "table/routes.h"
+
+enum { PUBLISH_MESSAGES_MAX = 1000 };
+
+struct publisher;
+
+/* Called when every worker obeys routes of that generation or a later one; at the end of a turn. */
+typedef void publisher_on_obeyed(void *owner, uint64_t routes_generation);
+
+/* workers: how many there are to be. on_obeyed may be NULL. */
+struct publisher *publisher_new(struct loop *loop, uint32_t workers, publisher_on_obeyed *on_obeyed,
+				void *owner);
+void publisher_free(struct publisher *publisher);
+
+/* A new channel to a worker (MESSAGE_PEER); takes fd. A worker number that does not exist is a bug of run:
+ * the descriptor is closed and nothing happens. */
+void publisher_set_peer(struct publisher *publisher, uint32_t worker, int fd, pid_t pid);
+
+/* That worker ended; deaths: how often it did so far. */
+void publisher_drop_peer(struct publisher *publisher, uint32_t worker, uint64_t deaths);
+
+enum publish_result {
+	PUBLISH_NEW,     /* it is the present segment now; publisher_send sends it */
+	PUBLISH_EQUAL,   /* the present one says the same, but for generation, time and checksum */
+	PUBLISH_REFUSED, /* it does not verify, or there is no memory for it: the present one stays */
+};
+
+/* content: a complete segment, borrowed. seen_ns: monotonic, when the source saw the change; 0: not to be
+ * measured (a segment from the state directory). */
+enum publish_result publisher_offer(struct publisher *publisher, enum table_kind kind,
+				    struct span content, uint64_t seen_ns);
+
+/* Sends what was offered and not sent yet, endpoints first. */
+void publisher_send(struct publisher *publisher);
+
+/* Generation of the present segment; 0: there is none. */
+uint64_t publisher_generation(const struct publisher *publisher, enum table_kind kind);
+
+/* Descriptor of the present segment, borrowed; -1: there is none. */
+int publisher_segment_fd(const struct publisher *publisher, enum table_kind kind);
+
+/* Its bytes; empty: there is none. Both until the next offer. */
+struct span publisher_segment(const struct publisher *publisher, enum table_kind kind);
+
+/* The present segments, verified; NULL: there is none. Until the next offer. */
+const struct routes *publisher_routes(const struct publisher *publisher);
+const struct endpoints *publisher_endpoints(const struct publisher *publisher);
+
+/* What is known of a worker. */
+struct peer_state {
+	pid_t pid; /* 0: not known */
+	bool connected;
+	uint64_t in_effect[TABLE_KIND_COUNT]; /* generation; 0: none */
+	uint64_t refused[TABLE_KIND_COUNT];   /* the last one that it refused; 0: none */
+	uint64_t deaths;
+};
+
+uint32_t publisher_worker_count(const struct publisher *publisher);
+const struct peer_state *publisher_worker(const struct publisher *publisher, uint32_t worker);
+
+/* Monotonic, when the present segment was sent first; 0: never. */
+uint64_t publisher_sent_ns(const struct publisher *publisher, enum table_kind kind);
+
+const struct propagation *publisher_propagation(const struct publisher *publisher,
+						enum table_kind kind);
+uint64_t publisher_refused_count(const struct publisher *publisher, enum table_kind kind);
+uint64_t publisher_published_count(const struct publisher *publisher, enum table_kind kind);

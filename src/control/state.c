@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "control/state_writer.h"
+#include "table/endpoints.h"
+#include "table/layout.h"
+#include "table/routes.h"
+
+struct state {
+	struct loop *loop;
+	char *directory;
+	int lock;                      /* descriptor of the directory */
+	int waiting[TABLE_KIND_COUNT]; /* descriptors of what is to be written; -1: nothing */
+	struct state_writer writer;
+	int writing[TABLE_KIND_COUNT]; /* what the writer has; -1: nothing */
+	struct timer pause;
+	struct state_figures figures;
+};
+
+static void write_path(char path[static PATH_MAX], const char *directory, enum table_kind kind,
+		       const char *suffix)
+{
+	/* state_open refused directories that leave no room for names */
+	snprintf(path, PATH_MAX, "%s/%s.segment%s", directory, table_layouts[kind].name, suffix);
+}
+
+static int verify(enum table_kind kind, struct span segment, struct error *err)
+{
+	struct routes routes;
+	struct endpoints endpoints;
+
+	return kind == TABLE_ROUTES ? routes_verify(segment, &routes, err)
+				    : endpoints_verify(segment, &endpoints, err);
+}
+
+/* 0: read; 1: it is there and bad; -1: it is not to be had. */
+static int read_one(const char *path, enum table_kind kind, struct buf *out, struct error *err)
+{
+	if (file_read(path, TABLE_SEGMENT_MAX, out, err) == -1) {
+		buf_clear(out);
+		return -1;
+	}
+	if (verify(kind, buf_span(out), err) == -1) {
+		error_prefix(err, "%s: ", path);
+		buf_clear(out);
+		return 1;
+	}
+	return 0;
+}
+
+int state_read(const char *directory, enum table_kind kind, struct buf *out, struct error *err)
+{
+	struct error older;
+	char path[PATH_MAX];
+
+	write_path(path, directory, kind, "");
+	if (read_one(path, kind, out, err) == 0)
+		return 0;
+	write_path(path, directory, kind, ".previous");
+	return read_one(path, kind, out, &older) == 0 ? 0 : -1;
+}
+
+static void set_aside(const char *path, const char *directory, enum table_kind kind,
+		      const struct error *why)
+{
+	char aside[PATH_MAX];
+
+	write_path(aside, directory, kind, ".bad");
+	log_warn("a stored table is damaged and set aside", "file=\"%s\" to=\"%s\" reason=\"%s\"",
+		 path, aside, log_quote(span_from(why->text)));
+	if (rename(path, aside) == -1)
+		log_warn("the damaged table cannot be renamed", "file=\"%s\" error=%s", path,
+			 strerrorname_np(errno));
+}
+
+bool state_load(struct state *state, enum table_kind kind, struct buf *out)
+{
+	static const char *const suffixes[] = {"", ".previous"};
+	struct error err;
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		write_path(path, state->directory, kind, suffixes[i]);
+		switch (read_one(path, kind, out, &err)) {
+		case 0:
+			return true;
+		case 1:
+			set_aside(path, state->directory, kind, &err);
+			break;
+		default:
+			log_debug("no stored table", "reason=\"%s\"", err.text);
+		}
+	}
+	return false;
+}
+
+static bool has_waiting(const struct state *state)
+{
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		if (state->waiting[kind] != -1)
+			return true;
+	return false;
+}
+
+static void close_all(int fds[static TABLE_KIND_COUNT])
+{
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
+		if (fds[kind] != -1)
+			close(fds[kind]);
+		fds[kind] = -1;
+	}
+}
+
+static void pause_for(struct state *state, uint32_t ms)
+{
+	timer_start(loop_timers(state->loop), &state->pause, ms);
+}
+
+static void note_success(struct state *state)
+{
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		state->figures.written += state->writing[kind] != -1;
+	if (state->figures.failing)
+		log_info("tables are stored again", "directory=\"%s\"", state->directory);
+	state->figures.failing = false;
+	close_all(state->writing);
+	pause_for(state, STATE_INTERVAL_MS);
+}
+
+/* What could not be written waits again, unless something newer does by now. */
+static void note_failure(struct state *state, const char *why)
+{
+	state->figures.failures++;
+	if (!state->figures.failing)
+		log_warn("tables cannot be stored; traffic is not affected, it is tried again",
+			 "directory=\"%s\" reason=\"%s\"", state->directory,
+			 log_quote(span_from(why)));
+	state->figures.failing = true;
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
+		if (state->waiting[kind] != -1)
+			continue;
+		state->waiting[kind] = state->writing[kind];
+		state->writing[kind] = -1;
+	}
+	close_all(state->writing);
+	pause_for(state, STATE_RETRY_MS);
+}
+
+static void on_written(struct state_writer *writer, const char *failure)
+{
+	struct state *state = container_of(writer, struct state, writer);
+
+	if (failure == NULL)
+		note_success(state);
+	else
+		note_failure(state, failure);
+}
+
+/* At once, when nothing is being written and the last time is long enough ago. */
+static void write_waiting(struct state *state)
+{
+	struct error err;
+
+	if (state_writer_is_busy(&state->writer) || timer_is_running(&state->pause) ||
+	    !has_waiting(state))
+		return;
+	memcpy(state->writing, state->waiting, sizeof(state->writing));
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		state->waiting[kind] = -1;
+	if (state_writer_start(&state->writer, state->loop, state->directory, state->writing,
+			       &err) == -1)
+		note_failure(state, err.text);
+}
+
+static void on_pause_over(struct timer *timer)
+{
+	write_waiting(container_of(timer, struct state, pause));
+}
+
+void state_store(struct state *state, enum table_kind kind, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy == -1) {
+		note_failure(state, "no descriptor is left");
+		return;
+	}
+	if (state->waiting[kind] != -1)
+		close(state->waiting[kind]);
+	state->waiting[kind] = copy;
+	/* both kinds of one change in one go, and not before they were sent */
+	if (!timer_is_running(&state->pause) && !state_writer_is_busy(&state->writer))
+		pause_for(state, 0);
+}
+
+static int lock_directory(const char *directory, struct error *err)
+{
+	int fd;
+
+	if (strlen(directory) > PATH_MAX - 64)
+		return error_set(err, "the path %.200s… is too long", directory);
+	if (mkdir(directory, 0700) == -1 && errno != EEXIST)
+		return error_sys(err, "cannot make the state directory %s", directory);
+	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return error_sys(err, "cannot open the state directory %s", directory);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		error_set(err, "the state directory %s is in use by another instance", directory);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+struct state *state_open(struct loop *loop, const char *directory, struct error *err)
+{
+	int lock = lock_directory(directory, err);
+	struct state *state;
+
+	if (lock == -1)
+		return NULL;
+	state = memory_new(sizeof(*state));
+	state->loop = loop;
+	state->lock = lock;
+	state->directory = strdup(directory);
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		state->waiting[kind] = state->writing[kind] = -1;
+	state_writer_init(&state->writer, on_written);
+	timer_init(&state->pause, on_pause_over);
+	return state;
+}
+
+struct state_figures state_figures(const struct state *state)
+{
+	return state->figures;
+}
+
+void state_close(struct state *state)
+{
+	bool idle = state_writer_finish(&state->writer, STATE_STOP_MS);
+
+	timer_stop(loop_timers(state->loop), &state->pause);
+	if (idle && has_waiting(state)) {
+		write_waiting(state);
+		state_writer_finish(&state->writer, STATE_STOP_MS);
+	}
+	timer_stop(loop_timers(state->loop), &state->pause);
+	close_all(state->waiting);
+	close_all(state->writing);
+	close(state->lock);
+	free(state->directory);
+	free(state);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state directory: the last good segments on disk, from which the workers are served at start until
+ * the first complete list has been compiled (security spec, R3, R4).
+ *
+ *     routes.segment endpoints.segment     the newest
+ *     *.segment.previous                   the one before
+ *     *.segment.bad                        one that did not verify, set aside
+ *
+ * Storing never holds anything up: a child process writes, one at a time and at most once in
+ * STATE_INTERVAL_MS, while the loop goes on; a disk that is full, read-only, slow or gone is reported once and tried
+ * again. A lock on the directory keeps a second instance out.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "io/loop.h"
+#include "table/format.h"
+
+enum { STATE_INTERVAL_MS = 1000, STATE_RETRY_MS = 5000, STATE_STOP_MS = 2000 };
+
+struct state;
+
+/* Makes the directory where it is missing (its parent must be there) and locks it. NULL with the reason. */
+struct state *state_open(struct loop *loop, const char *directory, struct error *err);
+
+/* Appends the newest segment that verifies to *out, which is empty. Those that do not are set aside and logged.
+ * false: there is none. */
+bool state_load(struct state *state, enum table_kind kind, struct buf *out);
+
+/* Stores a sealed segment soon; fd is borrowed. A later call before that takes its place. */
+void state_store(struct state *state, enum table_kind kind, int fd);
+
+struct state_figures {
+	uint64_t written;  /* segments */
+	uint64_t failures; /* attempts to write that failed */
+	bool failing;      /* the last attempt did */
+};
+
+struct state_figures state_figures(const struct state *state);
+
+/* Writes what waits, for STATE_STOP_MS at most, and gives the directory back. */
+void state_close(struct state *state);
+
+/* Reads the newest usable segment of a directory without lock and without changing anything: for `ingot
+ * table`. 0, or -1 with the reason. */
+int state_read(const char *directory, enum table_kind kind, struct buf *out, struct error *err);
