@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens when time is over. Each time is set to a second; the test waits for the consequence."""
+import socket
+
+import pytest
+
+from world.backend import raw, silent
+from world.client import Closed, request_bytes
+from world.objects import ingress
+from world.wait import eventually
+
+HOST = "shop.example"
+
+
+@pytest.fixture
+def hasty(make_ingot, pods):
+    """Every time is a second."""
+    def make(answer=None, **config):
+        (pod,) = pods("pod", answer=answer)
+        ingot = make_ingot(config={
+            "client_header_timeout": 1, "client_body_timeout": 1, "keep_alive": 1,
+            "proxy_connect_timeout": 1, "proxy_read_timeout": 1, "proxy_send_timeout": 1,
+            "proxy_next_upstream_tries": 1, **config})
+        ingot.serve(ingress(HOST, to=[pod]))
+        return ingot, pod
+    return make
+
+
+def test_a_pod_that_says_nothing_is_504(hasty):
+    ingot, pod = hasty(silent())
+
+    assert ingot.get(HOST).status == 504
+    eventually(lambda: pod.open_connections == 0, 5, "the end of the attempt")
+
+
+def test_a_body_that_pauses_too_long_is_cut(hasty):
+    ingot, _ = hasty(raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"))
+
+    with pytest.raises((Closed, ConnectionResetError)):
+        ingot.get(HOST)
+
+
+def test_a_connection_without_a_first_byte_is_closed(hasty):
+    ingot, _ = hasty()
+
+    assert ingot.connect().is_closed()
+
+
+def test_a_head_that_takes_too_long_is_408(hasty):
+    ingot, _ = hasty()
+    client = ingot.connect()
+
+    client.send("GET / HTTP/1.1\r\nHost: shop")
+
+    assert client.response().status == 408
+    assert client.is_closed()
+
+
+def test_a_head_that_drips_is_408_all_the_same(hasty):
+    ingot, _ = hasty()
+    client = ingot.connect()
+    client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n")
+
+    def drip():
+        client.send("X: y\r\n")
+        return client.has_news()
+    eventually(drip, 10, "an answer to a head that drips")
+
+    assert client.response().status == 408
+
+
+def test_a_request_body_that_pauses_too_long_is_408(hasty):
+    ingot, pod = hasty()
+    client = ingot.connect()
+
+    client.send(request_bytes("/", HOST, "POST", {"Content-Length": "10"}), b"half")
+
+    assert client.response().status == 408
+    assert client.is_closed()
+    eventually(lambda: pod.open_connections == 0, 5, "the end of the attempt")
+
+
+def test_a_pod_that_does_not_accept_is_504(make_ingot):
+    """A queue of connections that is full: the kernel leaves further ones unanswered."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        crowd = [socket.socket() for _ in range(4)]
+        for client in crowd:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        stuck = type("Pod", (), {"address": "127.0.0.1", "port": full.getsockname()[1]})()
+        ingot = make_ingot(config={"proxy_connect_timeout": 1, "proxy_next_upstream_tries": 1})
+        ingot.serve(ingress(HOST, to=[stuck]))
+
+        assert ingot.get(HOST).status == 504
+        for client in crowd:
+            client.close()
+
+
+def test_a_silent_pod_is_passed_over_for_another(make_ingot, pods):
+    ingot = make_ingot(config={"proxy_read_timeout": 1})
+    (mute,) = pods("mute", answer=silent())
+    (alive,) = pods("alive")
+    ingot.serve(ingress(HOST, to=[mute, alive]))
+
+    assert ingot.get(HOST, times=2, timeout=10).by_pod == {"alive": 2}
+    assert mute.requests
+
+
+def test_a_slow_answer_within_its_time_is_fine(hasty):
+    ingot, _ = hasty(raw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+                     proxy_read_timeout=60)
+
+    assert ingot.get(HOST).body == b"ok"
