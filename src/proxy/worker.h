@@ -7,7 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum access_log_format { ACCESS_LOG_NGINX, ACCESS_LOG_JSON };
+#include "base/slab.h"
+#include "io/iobuf.h"
+#include "io/loop.h"
+#include "ipc/channel.h"
+#include "observe/access_log.h"
+#include "proxy/balance/balance.h"
+#include "proxy/conn_pool.h"
+#include "proxy/listener.h"
+#include "proxy/names.h"
+#include "proxy/tables.h"
+#include "stats/stats.h"
 
 enum { WORKER_LISTENERS_MAX = 16 };
 
@@ -21,8 +31,60 @@ struct worker_options {
 	uint32_t connections_max; /* client connections at one time */
 	uint32_t listener_count;
 	int listeners[WORKER_LISTENERS_MAX]; /* plain HTTP */
+	const char *resolver; /* DNS server, "address[:port]"; NULL: as resolv.conf says */
+	/* Gives up every right that is not needed any more, once all is set up; 0, or -1 and the worker
+	 * does not start. NULL: nothing is given up (tests). */
+	int (*enter_fence)(struct error *err);
 };
 
 /* Serves until told to stop over the channel; returns the exit status. Segments come from control, whose
  * channel run sends (MESSAGE_PEER). Without a table the listeners wait in their queues. */
 int worker_run(const struct worker_options *options);
+
+enum { WORKER_SCRATCH_SIZE = 320 * 1024 };
+
+/* A client that takes nothing of Ingot's own answer for this long is cut off. */
+enum { WORKER_STALL_TIMEOUT_MS = 60 * 1000 };
+
+/* Everything that a worker has; one a process. Files of proxy/ read it; what is written by whom stands with
+ * the fields. */
+struct worker {
+	struct loop *loop;
+	struct timers *timers; /* the loop's */
+	const struct worker_options *options;
+	struct channel run_channel;
+	struct channel control_channel;
+	struct stats_map stats;
+	struct worker_area *area;         /* this worker's figures */
+	struct worker_counters *counters; /* in area */
+	struct tables tables;
+	struct slab downstreams;
+	struct slab upstreams;
+	struct slab exchanges;
+	struct iobuf_pool iobufs;
+	struct conn_pool pool;
+	struct balance balance;
+	struct names names;
+	struct access_log log;
+	struct timer log_timer;
+	struct timer drain_timer;
+	struct list clients[3]; /* struct downstream by state; written by downstream.c */
+	uint32_t client_count;
+	uint32_t listener_count;
+	struct listener listeners[WORKER_LISTENERS_MAX];
+	uint64_t date_second;   /* for which date_text was made */
+	char date_text[32];
+	uint8_t date_length;
+	bool serving;           /* listeners are in the loop */
+	bool draining;          /* MESSAGE_STOP came: no keep-alive any more */
+	char scratch[WORKER_SCRATCH_SIZE]; /* heads being written; valid for one event */
+};
+
+/* Into the access log, which is written soon. */
+void worker_log(struct worker *worker, const struct access_record *record);
+
+/* The Date field's value, made once a second. */
+struct span worker_date(struct worker *worker);
+
+/* A client connection has gone: the last one ends a worker that drains. */
+void worker_on_client_gone(struct worker *worker);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/transport.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+int transport_open(struct transport *transport, struct loop *loop, int fd,
+		   void (*on_ready)(struct loop_source *source, uint32_t events))
+{
+	*transport = (struct transport){.source.fd = -1};
+	return loop_add(loop, &transport->source, fd, on_ready);
+}
+
+void transport_close(struct transport *transport, struct loop *loop)
+{
+	loop_close(loop, &transport->source);
+}
+
+void transport_note(struct transport *transport, uint32_t events)
+{
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		transport->can_read = true;
+	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+		transport->can_write = true;
+	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
+		transport->peer_done = true;
+}
+
+ssize_t transport_read(struct transport *transport, char *bytes, size_t size)
+{
+	ssize_t got;
+
+	if (!transport->can_read)
+		return TRANSPORT_AGAIN;
+	do
+		got = recv(transport->source.fd, bytes, size, 0);
+	while (got == -1 && errno == EINTR);
+	if (got == 0) {
+		transport->peer_done = true;
+		return 0;
+	}
+	if (got == -1) {
+		transport->can_read = false;
+		return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+	}
+	/* fewer bytes than asked for: the queue is empty, and what comes next is a new edge, unless the end
+	 * has been announced already */
+	if ((size_t)got < size && !transport->peer_done)
+		transport->can_read = false;
+	return got;
+}
+
+ssize_t transport_write(struct transport *transport, const struct iovec *pieces, int count)
+{
+	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+	ssize_t put;
+
+	if (!transport->can_write)
+		return TRANSPORT_AGAIN;
+	do
+		put = count == 1 ? send(transport->source.fd, pieces[0].iov_base,
+					pieces[0].iov_len, MSG_NOSIGNAL)
+				 : sendmsg(transport->source.fd, &message, MSG_NOSIGNAL);
+	while (put == -1 && errno == EINTR);
+	if (put != -1)
+		return put;
+	transport->can_write = false;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+}
+
+void transport_finish(struct transport *transport)
+{
+	/* fails only where the connection is gone already */
+	(void)shutdown(transport->source.fd, SHUT_WR);
+}
+
+bool transport_has_news(const struct transport *transport)
+{
+	char byte;
+
+	return recv(transport->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK);
+}

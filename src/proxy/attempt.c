@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/attempt.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "http/h1_write.h"
+#include "io/socket.h"
+#include "proxy/downstream.h"
+#include "proxy/exchange.h"
+#include "proxy/request_out.h"
+#include "proxy/tunnel.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+/* proxy-next-upstream-tries 0 asks for no limit; an endless loop is nobody's wish. */
+enum { TRIES_MAX = 16 };
+
+/* Interim responses of one attempt (security spec, U6). */
+enum { INFORMATIONAL_MAX = 16, HINTS_MAX = 8 };
+
+/* proxy-buffer-size only ever raises this (security spec, U5). */
+enum { RESPONSE_HEAD_MIN = 32 * 1024, RESPONSE_FIELD_MAX = 256 * 1024 };
+
+static void attempt_send(struct exchange *exchange);
+
+/*
+ * Where to
+ */
+
+static uint32_t us_since_start(const struct exchange *exchange)
+{
+	uint64_t us = (loop_now_ns(exchange->worker->loop) - exchange->attempt_ns) / 1000;
+
+	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+static void begin_record(struct exchange *exchange, const struct endpoint_record *endpoint)
+{
+	struct access_attempt *attempt;
+
+	exchange->attempt_count++;
+	exchange->attempt_ns = loop_now_ns(exchange->worker->loop);
+	exchange->informational = 0;
+	exchange->progress = (struct h1_progress){0};
+	exchange->request_sent = false;
+	exchange->request_given_up = false;
+	attempt = exchange_attempt(exchange);
+	*attempt = (struct access_attempt){.endpoint = {endpoint->ip, endpoint->port}};
+	exchange->worker->counters->attempts++;
+}
+
+/* Which of the kernel's reasons say that the machine is at its end, and not the endpoint. */
+static enum fault connect_fault(int reason)
+{
+	switch (reason) {
+	case ECONNREFUSED:
+		return FAULT_CONNECT_REFUSED;
+	case ETIMEDOUT:
+		return FAULT_CONNECT_TIMEOUT;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case ENOSPC:
+	case EADDRNOTAVAIL:
+	case EAGAIN:
+		return FAULT_OUT_OF_DESCRIPTORS;
+	default:
+		return FAULT_CONNECT_FAILED;
+	}
+}
+
+static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
+{
+	struct worker *worker = exchange->worker;
+
+	exchange->upstream = upstream;
+	exchange_move(exchange, EXCHANGE_CONNECTING);
+	if (upstream->slot != TABLE_NONE) {
+		struct endpoint_load *load = stats_endpoint(&worker->stats, upstream->slot);
+
+		atomic_fetch_add_explicit(&load->in_flight, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&load->requests, 1, memory_order_relaxed);
+	}
+}
+
+static struct upstream *take_pooled(struct exchange *exchange,
+				    const struct endpoint_record *endpoint)
+{
+	struct worker *worker = exchange->worker;
+	enum conn_pool_look look = method_is_idempotent(exchange->request.method_id)
+					   ? CONN_POOL_LOOK_TURN
+					   : CONN_POOL_LOOK_KERNEL;
+	struct upstream *upstream;
+
+	if (exchange->fresh_connection)
+		return NULL;
+	upstream = conn_pool_take(&worker->pool, endpoint, look);
+	if (upstream == NULL)
+		return NULL;
+	upstream->exchange = exchange;
+	upstream->reused = true;
+	worker->counters->upstream_idle_now--;
+	worker->counters->upstream_active_now++;
+	worker->counters->upstream_reused++;
+	return upstream;
+}
+
+static void connect_to(struct exchange *exchange, const struct endpoint_record *endpoint)
+{
+	struct worker *worker = exchange->worker;
+	struct upstream *upstream;
+
+	begin_record(exchange, endpoint);
+	upstream = take_pooled(exchange, endpoint);
+	if (upstream == NULL)
+		upstream = upstream_open(worker, endpoint, exchange);
+	if (upstream == NULL) {
+		worker->counters->upstream_connect_failures++;
+		attempt_fail(exchange, connect_fault(errno));
+		return;
+	}
+	bind_upstream(exchange, upstream);
+	if (upstream->connecting)
+		timer_start(worker->timers, &upstream->timer,
+			    exchange->policy->connect_timeout_ms);
+	else
+		attempt_send(exchange);
+}
+
+/* An address that a tenant may not aim at is refused where it is connected to, so that no name can be
+ * turned into one afterwards (security spec, M6). */
+static bool is_refused(const struct exchange *exchange, const struct endpoint_record *endpoint)
+{
+	return !exchange->table->routes.settings->tenant_destinations_free &&
+	       ip_special_kind(&endpoint->ip) != NULL;
+}
+
+static void choose(struct exchange *exchange, const struct balance_choice *choice)
+{
+	const struct endpoint_record *endpoint;
+
+	if (choice->count == 0) {
+		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		return;
+	}
+	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
+	if (is_refused(exchange, endpoint))
+		exchange_answer(exchange, FAULT_DESTINATION_REFUSED);
+	else
+		connect_to(exchange, endpoint);
+}
+
+static void on_name(struct name_waiter *waiter)
+{
+	attempt_start(container_of(waiter, struct exchange, name_waiter));
+}
+
+static void choose_by_name(struct exchange *exchange, const struct upstream_record *upstream)
+{
+	struct worker *worker = exchange->worker;
+	struct span name = endpoints_text(&worker->tables.endpoints, upstream->external_name);
+	struct balance_choice choice = {.upstream = exchange->route->upstream,
+					.algorithm = upstream->algorithm};
+
+	switch (names_find(&worker->names, name, upstream->external_port, &exchange->name_waiter,
+			   on_name, &choice)) {
+	case NAMES_KNOWN:
+		choose(exchange, &choice);
+		break;
+	case NAMES_ASKED:
+		break;
+	case NAMES_FAILED:
+		exchange_answer(exchange, FAULT_NAME_UNRESOLVED);
+		break;
+	}
+}
+
+void attempt_start(struct exchange *exchange)
+{
+	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
+	const struct route *route = exchange->route;
+	const struct upstream_record *upstream =
+		endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
+	struct balance_choice choice = {.upstream = route->upstream};
+
+	if (upstream == NULL) {
+		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		return;
+	}
+	if (upstream->external_name.len > 0) {
+		choose_by_name(exchange, upstream);
+		return;
+	}
+	choice.endpoints = &endpoints->endpoints[upstream->first_endpoint];
+	choice.count = upstream->endpoint_count;
+	choice.algorithm = upstream->algorithm;
+	choose(exchange, &choice);
+}
+
+/*
+ * The request goes out
+ */
+
+/* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
+ * no room, it will send after a while without leave (RFC 9110, 10.1.1). False: the client is gone. */
+static bool send_interim(struct exchange *exchange, struct span text)
+{
+	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
+	ssize_t put = transport_write(&exchange->downstream->transport, &piece, 1);
+
+	return put == (ssize_t)text.len || put == TRANSPORT_AGAIN;
+}
+
+static bool give_leave(struct exchange *exchange)
+{
+	const struct iobuf *in = exchange->downstream->in;
+
+	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end)
+		return true;
+	exchange->continue_sent = true;
+	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+static enum h1_framing request_framing(const struct exchange *exchange)
+{
+	switch (exchange->request.framing) {
+	case BODY_LENGTH:
+		return H1_FRAMING_RAW;
+	case BODY_CHUNKED:
+		return H1_FRAMING_CHUNKED;
+	case BODY_NONE:
+	case BODY_CLOSE:
+		break;
+	}
+	return H1_FRAMING_NONE;
+}
+
+static void attempt_send(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct relay *relay = &exchange->to_upstream;
+	struct span head = request_out_write(exchange);
+
+	if (head.ptr == NULL) {
+		exchange->worker->counters->writer_check_failures++;
+		exchange_answer(exchange, FAULT_WRITER_CHECK);
+		return;
+	}
+	if (!give_leave(exchange)) {
+		exchange_on_client_gone(exchange);
+		return;
+	}
+	upstream->requests++;
+	h1_sender_init(&relay->sender, &upstream->transport, request_framing(exchange), head);
+	relay->body_limit = exchange->policy->body_limit_bytes == 0
+				    ? UINT64_MAX
+				    : exchange->policy->body_limit_bytes;
+	exchange_move(exchange, EXCHANGE_WAITING);
+	exchange_pump(exchange);
+}
+
+static void on_connected(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	int reason = 0;
+
+	/* an error makes the socket readable as well: only then the kernel is asked for it */
+	if (upstream->transport.can_read)
+		reason = socket_connect_result(upstream->transport.source.fd);
+	if (reason != 0) {
+		exchange->worker->counters->upstream_connect_failures++;
+		attempt_fail(exchange, connect_fault(reason));
+		return;
+	}
+	if (!upstream->transport.can_write)
+		return;
+	upstream->connecting = false;
+	exchange_attempt(exchange)->connect_us = us_since_start(exchange);
+	attempt_send(exchange);
+}
+
+/*
+ * The response head comes in
+ */
+
+static enum fault fault_of_close(const struct exchange *exchange, bool broken)
+{
+	const struct upstream *upstream = exchange->upstream;
+	bool silent = upstream->in->end == 0 && exchange->informational == 0;
+
+	if (upstream->reused && silent)
+		return FAULT_STALE_CONNECTION;
+	return broken ? FAULT_UPSTREAM_RESET : FAULT_UPSTREAM_CLOSED;
+}
+
+/* The head is larger than the buffer: a larger one takes over, and the head is read anew. */
+static bool grow_buffer(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct iobuf_pool *pool = &exchange->worker->iobufs;
+	struct iobuf *larger;
+
+	iobuf_compact(upstream->in);
+	exchange->progress = (struct h1_progress){0};
+	if (upstream->in->end < upstream->in->room)
+		return true;
+	larger = iobuf_take_large(pool, (size_t)upstream->in->room * 4);
+	if (larger == NULL)
+		return false;
+	memcpy(larger->bytes, upstream->in->bytes, upstream->in->end);
+	larger->end = upstream->in->end;
+	iobuf_give(pool, upstream->in);
+	upstream->in = larger;
+	return true;
+}
+
+static uint32_t status_token(unsigned status)
+{
+	switch (status) {
+	case 500:
+		return BIT(NEXT_UPSTREAM_HTTP_500);
+	case 502:
+		return BIT(NEXT_UPSTREAM_HTTP_502);
+	case 503:
+		return BIT(NEXT_UPSTREAM_HTTP_503);
+	case 504:
+		return BIT(NEXT_UPSTREAM_HTTP_504);
+	case 403:
+		return BIT(NEXT_UPSTREAM_HTTP_403);
+	case 404:
+		return BIT(NEXT_UPSTREAM_HTTP_404);
+	case 429:
+		return BIT(NEXT_UPSTREAM_HTTP_429);
+	default:
+		return 0;
+	}
+}
+
+static uint32_t fault_token(enum fault fault)
+{
+	if (fault_facts(fault)->status == 504)
+		return BIT(NEXT_UPSTREAM_TIMEOUT);
+	return fault == FAULT_BAD_RESPONSE ? BIT(NEXT_UPSTREAM_INVALID_HEADER)
+					   : BIT(NEXT_UPSTREAM_ERROR);
+}
+
+/* Nothing of the request was acted on, or acting on it twice is the same as once (RFC 9110, 9.2.2). */
+static bool may_be_repeated(const struct exchange *exchange)
+{
+	return method_is_idempotent(exchange->request.method_id) ||
+	       exchange->table->routes.settings->retry_non_idempotent ||
+	       (exchange->policy->next_upstream & BIT(NEXT_UPSTREAM_NON_IDEMPOTENT)) != 0;
+}
+
+static bool has_tries_left(const struct exchange *exchange)
+{
+	uint32_t limit = exchange->policy->next_upstream_tries;
+	uint32_t timeout_ms = exchange->policy->next_upstream_timeout_ms;
+	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->started_ns;
+
+	if (limit == 0 || limit > TRIES_MAX)
+		limit = TRIES_MAX;
+	return exchange->tries < limit &&
+	       (timeout_ms == 0 || spent_ns < (uint64_t)timeout_ms * 1000000);
+}
+
+/* The body can be sent again from its beginning, and nothing has gone to the client. */
+static bool can_be_resent(const struct exchange *exchange)
+{
+	return !exchange->response_started && exchange->to_upstream.reader.keeps;
+}
+
+static bool may_retry_fault(const struct exchange *exchange, enum fault fault)
+{
+	const struct fault_facts *facts = fault_facts(fault);
+	bool untouched = facts->retry == FAULT_RETRY_SAFE ||
+			 (exchange->upstream != NULL && exchange->to_upstream.sender.sent == 0);
+
+	if (facts->retry == FAULT_RETRY_NEVER || !can_be_resent(exchange) ||
+	    !(untouched || may_be_repeated(exchange)))
+		return false;
+	if (fault == FAULT_STALE_CONNECTION)
+		return true; /* the next one is on a new connection, which is not stale */
+	return has_tries_left(exchange) &&
+	       (exchange->policy->next_upstream & fault_token(fault)) != 0;
+}
+
+static void start_again(struct exchange *exchange)
+{
+	attempt_drop(exchange);
+	if (exchange->state != EXCHANGE_ROUTING)
+		exchange_move(exchange, EXCHANGE_ROUTING);
+	h1_reader_rewind(&exchange->to_upstream.reader);
+	exchange->worker->counters->retries++;
+	attempt_start(exchange);
+}
+
+/* A final response head. A status that proxy-next-upstream names is one more reason to try again. */
+static void on_final_head(struct exchange *exchange)
+{
+	struct access_attempt *attempt = exchange_attempt(exchange);
+	uint32_t token = status_token(exchange->response.status);
+
+	attempt->status = exchange->response.status;
+	attempt->header_us = us_since_start(exchange);
+	exchange->tries++;
+	if ((exchange->policy->next_upstream & token) != 0 && can_be_resent(exchange) &&
+	    may_be_repeated(exchange) && has_tries_left(exchange))
+		start_again(exchange);
+	else
+		exchange_on_response(exchange);
+}
+
+/* 103 goes on to clients that know of it; everything else ends here (security spec, U6). */
+static bool pass_hints(struct exchange *exchange)
+{
+	struct h1_writer writer;
+
+	if (exchange->response.status != 103 || exchange->request.version_minor == 0 ||
+	    exchange->hints_passed == HINTS_MAX)
+		return true;
+	exchange->hints_passed++;
+	writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
+	h1_write_status_line(&writer, 103, S(""));
+	for (uint32_t i = 0; i < exchange->response.header_count; i++) {
+		const struct header *header = &exchange->response.headers[i];
+
+		if (!header->dropped &&
+		    header_response_way((enum header_id)header->id) == HEADER_WAY_PASS)
+			h1_write_header(&writer, header);
+	}
+	h1_write_end(&writer);
+	return writer.fault != H1_WRITER_OK || send_interim(exchange, h1_written(&writer));
+}
+
+/* False: the exchange has gone on to something else. */
+static bool on_informational(struct exchange *exchange)
+{
+	if (exchange->response.status == 101) {
+		exchange->tries++;
+		exchange_attempt(exchange)->status = 101;
+		exchange_attempt(exchange)->header_us = us_since_start(exchange);
+		tunnel_start(exchange);
+		return false;
+	}
+	if (++exchange->informational > INFORMATIONAL_MAX) {
+		attempt_fail(exchange, FAULT_BAD_RESPONSE);
+		return false;
+	}
+	if (!pass_hints(exchange)) {
+		exchange_on_client_gone(exchange);
+		return false;
+	}
+	return true;
+}
+
+static struct h1_limits response_limits(const struct exchange *exchange)
+{
+	uint32_t head_bytes = exchange->policy->response_head_bytes;
+
+	if (head_bytes < RESPONSE_HEAD_MIN)
+		head_bytes = RESPONSE_HEAD_MIN;
+	return (struct h1_limits){
+		.line_bytes = head_bytes,
+		.field_bytes = head_bytes,
+		.head_bytes = head_bytes,
+		.fields = HEAD_RESPONSE_FIELDS_MAX,
+		.underscores = true,
+		.keep_odd_names = true,
+	};
+}
+
+/* Parses what is there. True: more bytes are needed. */
+static bool parse_head(struct exchange *exchange)
+{
+	struct h1_limits limits = response_limits(exchange);
+
+	for (;;) {
+		struct iobuf *in = exchange->upstream->in;
+		struct h1_result result = h1_parse_response(
+			span_make(in->bytes + in->start, in->end - in->start), &limits,
+			exchange->request.method_id, &exchange->progress, &exchange->response);
+
+		if (result.status == H1_BAD) {
+			attempt_fail(exchange, result.fault);
+			return false;
+		}
+		if (result.status == H1_MORE)
+			return true;
+		in->start += (uint32_t)result.consumed;
+		exchange->progress = (struct h1_progress){0};
+		if (exchange->response.status >= 200) {
+			on_final_head(exchange);
+			return false;
+		}
+		if (!on_informational(exchange))
+			return false;
+	}
+}
+
+static bool has_response_buffer(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+
+	if (upstream->in == NULL)
+		upstream->in = iobuf_take(&exchange->worker->iobufs);
+	return upstream->in != NULL &&
+	       (upstream->in->end < upstream->in->room || grow_buffer(exchange));
+}
+
+/* Reads and parses until the head is whole. True: the exchange still waits for it. */
+static bool read_head(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+
+	while (upstream->transport.can_read) {
+		struct iobuf *in;
+		ssize_t got;
+
+		if (!has_response_buffer(exchange)) {
+			exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
+			return false;
+		}
+		in = upstream->in;
+		got = transport_read(&upstream->transport, in->bytes + in->end, in->room - in->end);
+		if (got == TRANSPORT_AGAIN)
+			return true;
+		if (got <= 0) {
+			attempt_fail(exchange, fault_of_close(exchange, got == TRANSPORT_BROKEN));
+			return false;
+		}
+		in->end += (uint32_t)got;
+		if (!parse_head(exchange))
+			return false;
+	}
+	return true;
+}
+
+void attempt_on_upstream(struct exchange *exchange)
+{
+	switch (exchange->state) {
+	case EXCHANGE_CONNECTING:
+		on_connected(exchange);
+		break;
+	case EXCHANGE_WAITING:
+		if (read_head(exchange))
+			exchange_pump(exchange);
+		break;
+	case EXCHANGE_RELAYING:
+		exchange_pump(exchange);
+		break;
+	case EXCHANGE_TUNNELLING:
+		tunnel_pump(exchange);
+		break;
+	case EXCHANGE_HEAD:
+	case EXCHANGE_ROUTING:
+	case EXCHANGE_ANSWERING:
+	case EXCHANGE_DONE:
+		BUG_ON(true); /* no attempt is under way there */
+	}
+}
+
+void attempt_on_timeout(struct exchange *exchange)
+{
+	switch (exchange->state) {
+	case EXCHANGE_CONNECTING:
+		attempt_fail(exchange, FAULT_CONNECT_TIMEOUT);
+		break;
+	case EXCHANGE_WAITING:
+		if (exchange->request_sent || exchange->request_given_up)
+			attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
+		else if (relay_waits_for_sink(&exchange->to_upstream))
+			attempt_fail(exchange, FAULT_UPSTREAM_SEND_TIMEOUT);
+		break;
+	case EXCHANGE_RELAYING:
+		if (!relay_waits_for_sink(&exchange->to_downstream))
+			exchange_answer(exchange, FAULT_RESPONSE_STALLED);
+		break;
+	case EXCHANGE_TUNNELLING:
+		tunnel_on_timeout(exchange);
+		break;
+	case EXCHANGE_HEAD:
+	case EXCHANGE_ROUTING:
+	case EXCHANGE_ANSWERING:
+	case EXCHANGE_DONE:
+		BUG_ON(true);
+	}
+}
+
+/*
+ * The end of an attempt
+ */
+
+void attempt_fail(struct exchange *exchange, enum fault fault)
+{
+	bool again;
+
+	if (fault != FAULT_STALE_CONNECTION)
+		exchange->tries++;
+	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
+	again = may_retry_fault(exchange, fault);
+	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&
+	    fault != FAULT_STALE_CONNECTION)
+		atomic_fetch_add_explicit(
+			&stats_endpoint(&exchange->worker->stats, exchange->upstream->slot)
+				 ->failures,
+			1, memory_order_relaxed);
+	if (again)
+		start_again(exchange);
+	else
+		exchange_answer(exchange, fault);
+}
+
+/* The endpoint's connection belongs to the exchange no more; its figures are final. */
+static struct upstream *unbind_upstream(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct access_attempt *attempt = exchange_attempt(exchange);
+	struct worker *worker = exchange->worker;
+
+	attempt->duration_us = us_since_start(exchange);
+	if (exchange->response_started)
+		attempt->response_bytes = exchange->to_downstream.reader.total;
+	worker->counters->upstream_bytes_out += exchange->to_upstream.sender.sent;
+	if (exchange->response_started)
+		worker->counters->upstream_bytes_in += exchange->to_downstream.reader.total;
+	if (upstream->slot != TABLE_NONE)
+		atomic_fetch_sub_explicit(
+			&stats_endpoint(&worker->stats, upstream->slot)->in_flight, 1,
+			memory_order_relaxed);
+	exchange->upstream = NULL;
+	return upstream;
+}
+
+void attempt_drop(struct exchange *exchange)
+{
+	name_waiter_cancel(&exchange->name_waiter);
+	loop_task_cancel(&exchange->task);
+	if (exchange->upstream != NULL)
+		upstream_close(unbind_upstream(exchange));
+}
+
+void attempt_finish(struct exchange *exchange)
+{
+	const struct h1_reader *reader = &exchange->to_downstream.reader;
+	bool reusable = exchange->request_sent && exchange->response.keep_alive &&
+			exchange->response.framing != BODY_CLOSE && reader->ended &&
+			reader->buf->start == reader->buf->end &&
+			!exchange->upstream->transport.peer_done;
+
+	upstream_release(unbind_upstream(exchange), reusable);
+}

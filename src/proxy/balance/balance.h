@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which endpoint gets the next request: pick(upstream, key). One file an algorithm, this in front of them. */
+#pragma once
+
+#include "base/random.h"
+#include "table/endpoints.h"
+
+/* The endpoints one may choose from, in a verified segment or of a resolved name. */
+struct balance_choice {
+	uint32_t upstream; /* id */
+	const struct endpoint_record *endpoints;
+	uint32_t count;    /* at least 1 */
+	uint8_t algorithm; /* enum upstream_algorithm */
+};
+
+/* State that a worker keeps between picks. */
+struct balance {
+	struct random random;
+	uint32_t *turns;     /* round robin: next index, by upstream id */
+	uint32_t turn_count;
+};
+
+void balance_init(struct balance *balance, uint64_t seed);
+void balance_fini(struct balance *balance);
+
+/* key: what sticky algorithms go by; 0 where there is none. The result is borrowed from the choice. Never NULL. */
+const struct endpoint_record *balance_pick(struct balance *balance,
+					   const struct balance_choice *choice, uint64_t key);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/conn_pool.h"
+
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "base/bug.h"
+#include "base/memory.h"
+#include "proxy/upstream.h"
+
+void conn_pool_init(struct conn_pool *pool, uint32_t slot_count)
+{
+	*pool = (struct conn_pool){.slot_count = slot_count};
+	list_init(&pool->lru);
+	/* cleared pages that nobody touches cost nothing */
+	pool->by_slot = memory_new_array(slot_count, sizeof(struct upstream *));
+}
+
+void conn_pool_fini(struct conn_pool *pool)
+{
+	BUG_ON(pool->count != 0);
+	free(pool->by_slot);
+}
+
+static struct upstream **head_of(struct conn_pool *pool, uint32_t slot)
+{
+	return slot < pool->slot_count ? &pool->by_slot[slot] : &pool->unslotted;
+}
+
+void conn_pool_remove(struct conn_pool *pool, struct upstream *upstream)
+{
+	*upstream->link = upstream->next;
+	if (upstream->next != NULL)
+		upstream->next->link = upstream->link;
+	upstream->next = NULL;
+	upstream->link = NULL;
+	list_remove(&upstream->lru);
+	pool->count--;
+}
+
+void conn_pool_put(struct conn_pool *pool, struct upstream *upstream)
+{
+	struct upstream **head = head_of(pool, upstream->slot);
+
+	upstream->next = *head;
+	upstream->link = head;
+	if (*head != NULL)
+		(*head)->link = &upstream->next;
+	*head = upstream;
+	list_add_last(&pool->lru, &upstream->lru);
+	pool->count++;
+}
+
+static bool leads_to(const struct upstream *upstream, const struct endpoint_record *endpoint)
+{
+	return upstream->incarnation == endpoint->incarnation &&
+	       upstream->at.port == endpoint->port && ip_equals(&upstream->at.ip, &endpoint->ip);
+}
+
+/* Whether anything arrived that nobody asked for: then it is no longer fit for a request. The loop has
+ * marked all sources of this turn before it called the first. */
+static bool has_news(const struct upstream *upstream, enum conn_pool_look look)
+{
+	if ((upstream->transport.source.ready & ~EPOLLOUT) != 0)
+		return true;
+	return look == CONN_POOL_LOOK_KERNEL && transport_has_news(&upstream->transport);
+}
+
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
+				enum conn_pool_look look)
+{
+	struct upstream *upstream = *head_of(pool, endpoint->slot);
+
+	while (upstream != NULL) {
+		struct upstream *next = upstream->next;
+
+		if (leads_to(upstream, endpoint)) {
+			if (!has_news(upstream, look)) {
+				conn_pool_remove(pool, upstream);
+				return upstream;
+			}
+			upstream_close(upstream);
+		}
+		upstream = next;
+	}
+	return NULL;
+}
+
+void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints)
+{
+	list_for_each_safe(link, &pool->lru) {
+		struct upstream *upstream = container_of(link, struct upstream, lru);
+		uint32_t slot = upstream->slot;
+
+		if (slot == TABLE_NONE)
+			continue;
+		if (slot >= endpoints->slot_count ||
+		    endpoints->slots[slot] != upstream->incarnation)
+			upstream_close(upstream);
+	}
+}
+
+void conn_pool_close_all(struct conn_pool *pool)
+{
+	list_for_each_safe(link, &pool->lru)
+		upstream_close(container_of(link, struct upstream, lru));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Idle connections to endpoints, per worker. The one that was used last is used next; the one that idled
+ * longest goes when there are too many. Each is watched: whatever happens on one ends it (security
+ * spec, U8).
+ */
+#pragma once
+
+#include "base/list.h"
+#include "table/endpoints.h"
+
+struct upstream;
+
+struct conn_pool {
+	struct list lru;            /* oldest first */
+	uint32_t count;
+	uint32_t slot_count;
+	struct upstream **by_slot;  /* the latest of each endpoint slot */
+	struct upstream *unslotted; /* those to addresses of resolved names */
+};
+
+void conn_pool_init(struct conn_pool *pool, uint32_t slot_count);
+void conn_pool_fini(struct conn_pool *pool);
+
+/* Takes an idle connection to that endpoint out, or NULL. One with unread news is never given. */
+enum conn_pool_look {
+	CONN_POOL_LOOK_TURN,   /* what the loop knows of this turn is enough */
+	CONN_POOL_LOOK_KERNEL, /* ask the kernel once more: the request could not be sent twice */
+};
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
+				enum conn_pool_look look);
+
+void conn_pool_put(struct conn_pool *pool, struct upstream *upstream);
+
+/* Out of the pool, wherever in it. */
+void conn_pool_remove(struct conn_pool *pool, struct upstream *upstream);
+
+/* Closes those whose endpoint is gone from the table. */
+void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints);
+
+void conn_pool_close_all(struct conn_pool *pool);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's connection that speaks HTTP/1.1. It owns its transport and its buffer; a buffer and an
+ * exchange only while a request is in progress, so that an idle connection costs this struct and no more.
+ *
+ *   IDLE ---> BUSY ---> IDLE …          a byte of a request; its exchange has ended
+ *     |         +-----> LINGERING       the answer is out, but the client may still be sending
+ *     +---------+-----------+---> closed
+ */
+#pragma once
+
+#include <assert.h>
+
+#include "base/ip.h"
+#include "io/iobuf.h"
+#include "io/transport.h"
+
+struct worker;
+struct exchange;
+
+enum downstream_state { DOWNSTREAM_IDLE, DOWNSTREAM_BUSY, DOWNSTREAM_LINGERING };
+
+struct downstream {
+	struct transport transport;
+	struct timer timer;
+	struct list link;         /* in worker->downstreams[state] */
+	struct worker *worker;
+	struct iobuf *in;         /* NULL while idle */
+	struct exchange *exchange; /* NULL unless busy */
+	struct ip_port peer;
+	uint16_t local_port;
+	uint16_t lingered_kib;
+	uint32_t requests;        /* exchanges so far */
+	uint8_t state;            /* enum downstream_state; moved by downstream_move alone */
+};
+
+static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
+
+/* Takes an accepted socket; it is closed where there is no room. */
+void downstream_open(struct worker *worker, int fd, const struct ip_port *peer,
+		     uint16_t local_port);
+
+/* An idle or lingering connection, at once. */
+void downstream_close(struct downstream *downstream);
+
+/* Goes on with a head of which bytes lie in the buffer already: once a turn for those who pipeline. */
+void downstream_on_turn(struct downstream *downstream);
+
+/* Whatever it is doing ends now: the worker stops. */
+void downstream_cut(struct downstream *downstream);
+
+/* What becomes of the connection when its exchange has ended. */
+enum downstream_after {
+	DOWNSTREAM_KEEP,   /* the next request, if the client has one */
+	DOWNSTREAM_LINGER, /* an answer is out that the client must get, whatever it still sends */
+	DOWNSTREAM_END,    /* orderly close */
+	DOWNSTREAM_RESET,  /* a response was cut: the client must not take it for complete */
+};
+
+/* Called by the exchange last of all; the exchange is gone afterwards, and maybe the connection. */
+void downstream_on_exchange_end(struct downstream *downstream, enum downstream_after after);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/downstream.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "io/socket.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+/* Before a table is there, and for what no key configures (security spec, 7.1). */
+enum { HEAD_TIMEOUT_MS = 60 * 1000, LINGER_MS = 2000, LINGER_KIB = 64 };
+
+/* Room behind the largest head, so that a body does not begin in a full buffer. */
+enum { HEAD_SLACK = 4096 };
+
+static void on_ready(struct loop_source *source, uint32_t events);
+static void on_expired(struct timer *timer);
+
+static const struct table_settings *settings_of(const struct worker *worker)
+{
+	return worker->tables.routes == NULL ? NULL : worker->tables.routes->routes.settings;
+}
+
+static void arm(struct downstream *downstream, uint32_t delay_ms)
+{
+	timer_start(downstream->worker->timers, &downstream->timer, delay_ms);
+}
+
+static uint64_t *gauge_of(struct downstream *downstream)
+{
+	struct worker_counters *counters = downstream->worker->counters;
+
+	return downstream->state == DOWNSTREAM_BUSY ? &counters->downstream_active_now
+						    : &counters->downstream_idle_now;
+}
+
+static void downstream_move(struct downstream *downstream, enum downstream_state to)
+{
+	--*gauge_of(downstream);
+	downstream->state = (uint8_t)to;
+	++*gauge_of(downstream);
+	list_remove(&downstream->link);
+	list_add_last(&downstream->worker->clients[to], &downstream->link);
+}
+
+void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, uint16_t local_port)
+{
+	const struct table_settings *settings = settings_of(worker);
+	struct downstream *downstream = slab_take(&worker->downstreams);
+
+	if (downstream == NULL) {
+		worker->counters->downstream_refused++;
+		close(fd);
+		return;
+	}
+	*downstream = (struct downstream){.worker = worker, .peer = *peer, .local_port = local_port};
+	list_init(&downstream->link);
+	timer_init(&downstream->timer, on_expired);
+	if (transport_open(&downstream->transport, worker->loop, fd, on_ready) == -1) {
+		worker->counters->downstream_refused++;
+		slab_give(&worker->downstreams, downstream);
+		close(fd);
+		return;
+	}
+	worker->counters->downstream_accepted++;
+	worker->client_count++;
+	++*gauge_of(downstream);
+	list_add_last(&worker->clients[DOWNSTREAM_IDLE], &downstream->link);
+	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
+}
+
+void downstream_close(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	BUG_ON(downstream->exchange != NULL);
+	--*gauge_of(downstream);
+	list_remove(&downstream->link);
+	timer_stop(worker->timers, &downstream->timer);
+	transport_close(&downstream->transport, worker->loop);
+	iobuf_give(&worker->iobufs, downstream->in);
+	slab_give(&worker->downstreams, downstream);
+	worker->client_count--;
+	worker_on_client_gone(worker);
+}
+
+/*
+ * Reading a head
+ */
+
+static struct h1_limits request_limits(const struct worker *worker)
+{
+	const struct table_settings *settings = settings_of(worker);
+
+	if (settings == NULL)
+		return (struct h1_limits){.line_bytes = 8192,
+					  .field_bytes = 8192,
+					  .head_bytes = 32768,
+					  .fields = HEAD_REQUEST_FIELDS_MAX};
+	return (struct h1_limits){
+		.line_bytes = settings->header_line_bytes,
+		.field_bytes = settings->header_line_bytes,
+		.head_bytes = settings->header_total_bytes,
+		.fields = HEAD_REQUEST_FIELDS_MAX,
+		.underscores = settings->underscores_in_headers != 0,
+		.keep_odd_names = settings->ignore_invalid_headers == 0,
+	};
+}
+
+/* Buffer and exchange for a request that begins. False: there is no room, and the connection is gone. */
+static bool become_busy(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	if (downstream->in == NULL)
+		downstream->in = iobuf_take(&worker->iobufs);
+	if (downstream->in != NULL)
+		downstream->exchange = exchange_new(downstream);
+	if (downstream->exchange == NULL) {
+		worker->counters->downstream_refused++;
+		downstream_close(downstream);
+		return false;
+	}
+	downstream->requests++;
+	if (downstream->state != DOWNSTREAM_BUSY)
+		downstream_move(downstream, DOWNSTREAM_BUSY);
+	return true;
+}
+
+static void become_idle(struct downstream *downstream)
+{
+	const struct table_settings *settings = settings_of(downstream->worker);
+
+	iobuf_give(&downstream->worker->iobufs, downstream->in);
+	downstream->in = NULL;
+	downstream_move(downstream, DOWNSTREAM_IDLE);
+	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->keep_alive_timeout_ms);
+}
+
+/* An exchange that never had a request: nothing to log, nothing to answer. */
+static void forget_exchange(struct downstream *downstream)
+{
+	struct exchange *exchange = downstream->exchange;
+
+	loop_task_cancel(&exchange->task);
+	arena_fini(&exchange->arena);
+	slab_give(&downstream->worker->exchanges, exchange);
+	downstream->exchange = NULL;
+	downstream->requests--;
+}
+
+static bool has_room(struct downstream *downstream)
+{
+	struct iobuf_pool *pool = &downstream->worker->iobufs;
+	struct iobuf *in = downstream->in;
+	struct iobuf *larger;
+
+	if (in->end < in->room)
+		return true;
+	downstream->exchange->progress = (struct h1_progress){0};
+	iobuf_compact(in);
+	if (in->end < in->room)
+		return true;
+	larger = iobuf_take_large(pool, request_limits(downstream->worker).head_bytes + HEAD_SLACK);
+	if (larger == NULL || larger->room <= in->end) {
+		iobuf_give(pool, larger);
+		return false;
+	}
+	memcpy(larger->bytes, in->bytes, in->end);
+	larger->end = in->end;
+	iobuf_give(pool, in);
+	downstream->in = larger;
+	return true;
+}
+
+/* The first byte of a head starts its clock (security spec, 7.1: the whole head, not each read). */
+static void note_start(struct downstream *downstream)
+{
+	struct exchange *exchange = downstream->exchange;
+	const struct table_settings *settings = settings_of(downstream->worker);
+
+	if (exchange->head_started)
+		return;
+	exchange->head_started = true;
+	exchange->started_ns = loop_now_ns(downstream->worker->loop);
+	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
+}
+
+/* True: more bytes are needed. */
+static bool parse_head(struct downstream *downstream)
+{
+	struct exchange *exchange = downstream->exchange;
+	struct iobuf *in = downstream->in;
+	struct h1_limits limits = request_limits(downstream->worker);
+	struct h1_result result =
+		h1_parse_request(span_make(in->bytes + in->start, in->end - in->start), &limits,
+				 &exchange->progress, &exchange->request);
+
+	switch (result.status) {
+	case H1_MORE:
+		note_start(downstream);
+		return true;
+	case H1_DONE:
+		in->start += (uint32_t)result.consumed;
+		exchange_on_head(exchange, result.consumed);
+		return false;
+	case H1_BAD:
+		exchange->head_bytes = in->end - in->start;
+		exchange_answer(exchange, result.fault);
+		return false;
+	}
+	BUG_ON(true);
+	return false;
+}
+
+/* The client has closed, or broke, before its head was whole. */
+static void on_input_end(struct downstream *downstream)
+{
+	forget_exchange(downstream);
+	downstream_close(downstream);
+}
+
+static void read_head(struct downstream *downstream)
+{
+	do {
+		struct iobuf *in;
+		ssize_t got;
+
+		if (!has_room(downstream)) {
+			exchange_answer(downstream->exchange, FAULT_HEAD_TOO_LARGE);
+			return;
+		}
+		in = downstream->in;
+		got = transport_read(&downstream->transport, in->bytes + in->end,
+				     in->room - in->end);
+		if (got == TRANSPORT_AGAIN) {
+			if (in->start == in->end) {
+				forget_exchange(downstream);
+				become_idle(downstream);
+			}
+			return;
+		}
+		if (got <= 0) {
+			on_input_end(downstream);
+			return;
+		}
+		in->end += (uint32_t)got;
+		if (!parse_head(downstream))
+			return;
+	} while (downstream->transport.can_read);
+}
+
+void downstream_on_turn(struct downstream *downstream)
+{
+	if (downstream->in->start != downstream->in->end && !parse_head(downstream))
+		return;
+	read_head(downstream);
+}
+
+/*
+ * Events
+ */
+
+static void linger(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	while (downstream->transport.can_read) {
+		ssize_t got = transport_read(&downstream->transport, worker->scratch, 16 * 1024);
+
+		if (got == TRANSPORT_AGAIN)
+			return;
+		downstream->lingered_kib = (uint16_t)(downstream->lingered_kib + got / 1024 + 1);
+		if (got <= 0 || downstream->lingered_kib > LINGER_KIB) {
+			downstream_close(downstream);
+			return;
+		}
+	}
+}
+
+static bool is_gone(const struct downstream *downstream, uint32_t events)
+{
+	if ((events & EPOLLERR) != 0)
+		return true;
+	/* both halves are shut: without our doing only by a reset */
+	return (events & EPOLLHUP) != 0 && downstream->exchange != NULL &&
+	       downstream->exchange->state != EXCHANGE_TUNNELLING;
+}
+
+static void on_busy(struct downstream *downstream, uint32_t events)
+{
+	struct exchange *exchange = downstream->exchange;
+
+	if (exchange->state == EXCHANGE_HEAD && is_gone(downstream, events))
+		on_input_end(downstream);
+	else if (is_gone(downstream, events))
+		exchange_on_client_gone(exchange);
+	else if (exchange->state == EXCHANGE_HEAD)
+		read_head(downstream);
+	else
+		exchange_on_downstream(exchange);
+}
+
+static void on_ready(struct loop_source *source, uint32_t events)
+{
+	struct downstream *downstream = container_of(source, struct downstream, transport.source);
+
+	transport_note(&downstream->transport, events);
+	switch ((enum downstream_state)downstream->state) {
+	case DOWNSTREAM_IDLE:
+		if (downstream->transport.can_read && become_busy(downstream))
+			read_head(downstream);
+		break;
+	case DOWNSTREAM_BUSY:
+		on_busy(downstream, events);
+		break;
+	case DOWNSTREAM_LINGERING:
+		linger(downstream);
+		break;
+	}
+}
+
+void downstream_cut(struct downstream *downstream)
+{
+	if (downstream->state != DOWNSTREAM_BUSY)
+		downstream_close(downstream);
+	else if (downstream->exchange->state == EXCHANGE_HEAD)
+		on_input_end(downstream);
+	else
+		exchange_cut(downstream->exchange, FAULT_SHUTDOWN);
+}
+
+static void on_expired(struct timer *timer)
+{
+	struct downstream *downstream = container_of(timer, struct downstream, timer);
+
+	if (downstream->state != DOWNSTREAM_BUSY)
+		downstream_close(downstream);
+	else if (downstream->exchange->state == EXCHANGE_HEAD)
+		exchange_answer(downstream->exchange, FAULT_HEAD_TIMEOUT);
+	else
+		exchange_on_client_timeout(downstream->exchange);
+}
+
+/*
+ * The end of an exchange
+ */
+
+/* One head a turn for those who pipeline, so that others get theirs (security spec, 7.4). */
+static void go_on(struct downstream *downstream)
+{
+	bool more = downstream->in->start != downstream->in->end;
+
+	if (!more && !downstream->transport.can_read) {
+		become_idle(downstream);
+		return;
+	}
+	iobuf_compact(downstream->in);
+	if (become_busy(downstream))
+		loop_defer(downstream->worker->loop, &downstream->exchange->task);
+}
+
+static void begin_linger(struct downstream *downstream)
+{
+	iobuf_give(&downstream->worker->iobufs, downstream->in);
+	downstream->in = NULL;
+	downstream_move(downstream, DOWNSTREAM_LINGERING);
+	transport_finish(&downstream->transport);
+	arm(downstream, LINGER_MS);
+	linger(downstream);
+}
+
+void downstream_on_exchange_end(struct downstream *downstream, enum downstream_after after)
+{
+	switch (after) {
+	case DOWNSTREAM_KEEP:
+		go_on(downstream);
+		break;
+	case DOWNSTREAM_LINGER:
+		begin_linger(downstream);
+		break;
+	case DOWNSTREAM_RESET:
+		socket_reset_on_close(downstream->transport.source.fd);
+		downstream_close(downstream);
+		break;
+	case DOWNSTREAM_END:
+		downstream_close(downstream);
+		break;
+	}
+}

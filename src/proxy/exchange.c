@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/exchange.h"
+
+#include <string.h>
+
+#include "base/bug.h"
+#include "http/h1_write.h"
+#include "proxy/attempt.h"
+#include "proxy/downstream.h"
+#include "proxy/policy/ambiguous_path.h"
+#include "proxy/response_out.h"
+#include "proxy/tunnel.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+#include "stats/row.h"
+
+/* A client that takes less than this within its time-out has stalled (security spec, 7.1). */
+enum { STALL_PROGRESS_BYTES = 4096 };
+
+/* From which state to which: the picture in exchange.h. */
+static const uint32_t moves[] = {
+	[EXCHANGE_HEAD] = BIT(EXCHANGE_ROUTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
+	[EXCHANGE_ROUTING] =
+		BIT(EXCHANGE_CONNECTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
+	[EXCHANGE_CONNECTING] = BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ROUTING) |
+				BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
+	[EXCHANGE_WAITING] = BIT(EXCHANGE_RELAYING) | BIT(EXCHANGE_TUNNELLING) |
+			     BIT(EXCHANGE_ROUTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
+	[EXCHANGE_RELAYING] = BIT(EXCHANGE_DONE),
+	[EXCHANGE_TUNNELLING] = BIT(EXCHANGE_DONE),
+	[EXCHANGE_ANSWERING] = BIT(EXCHANGE_DONE),
+	[EXCHANGE_DONE] = 0,
+};
+
+void exchange_move(struct exchange *exchange, enum exchange_state to)
+{
+	bool attempting = to == EXCHANGE_CONNECTING || to == EXCHANGE_WAITING ||
+			  to == EXCHANGE_RELAYING || to == EXCHANGE_TUNNELLING;
+
+	BUG_ON((moves[exchange->state] & BIT(to)) == 0);
+	BUG_ON(attempting != (exchange->upstream != NULL));
+	exchange->state = to;
+}
+
+static void on_turn_end(struct loop_task *task)
+{
+	struct exchange *exchange = container_of(task, struct exchange, task);
+
+	if (exchange->state == EXCHANGE_HEAD)
+		downstream_on_turn(exchange->downstream);
+	else if (exchange->state == EXCHANGE_TUNNELLING)
+		tunnel_pump(exchange);
+	else
+		exchange_pump(exchange);
+}
+
+struct exchange *exchange_new(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+	struct exchange *exchange = slab_take(&worker->exchanges);
+
+	if (exchange == NULL)
+		return NULL;
+	memset(exchange, 0, offsetof(struct exchange, request_id_text));
+	exchange->worker = worker;
+	exchange->downstream = downstream;
+	exchange->request.headers = exchange->request_headers;
+	exchange->response.headers = exchange->response_headers;
+	exchange->client = downstream->peer;
+	exchange->started_ns = loop_now_ns(worker->loop);
+	loop_task_init(&exchange->task, on_turn_end);
+	name_waiter_init(&exchange->name_waiter);
+	arena_init(&exchange->arena, exchange->arena_first, sizeof(exchange->arena_first),
+		   EXCHANGE_ARENA_MAX);
+	return exchange;
+}
+
+struct access_attempt *exchange_attempt(struct exchange *exchange)
+{
+	uint32_t last = exchange->attempt_count - 1;
+
+	BUG_ON(exchange->attempt_count == 0);
+	return &exchange->attempts[last < ACCESS_ATTEMPTS_MAX ? last : ACCESS_ATTEMPTS_MAX - 1];
+}
+
+/*
+ * The way of a request to its route
+ */
+
+/* Host and target name the same place, and a place of this listener (H22–H24, H33–H37). */
+static enum fault check_host(struct exchange *exchange)
+{
+	const struct request_head *request = &exchange->request;
+	struct uri *uri = &exchange->uri;
+	struct host authority;
+
+	if (request->host.ptr != NULL && !host_parse(request->host, &exchange->host))
+		return FAULT_BAD_HOST;
+	if (uri->form != URI_ABSOLUTE)
+		return FAULT_NONE;
+	if (request->host.ptr == NULL || !host_parse(uri->authority, &authority) ||
+	    !host_equals(&authority, &exchange->host, uri->https ? 443 : 80))
+		return FAULT_BAD_HOST;
+	return uri->https ? FAULT_WRONG_SCHEME : FAULT_NONE;
+}
+
+/* Prefix /foo/ and a request for /foo (compat spec, 4.4): absolute, without port. */
+static void redirect_to_slash(struct exchange *exchange)
+{
+	const struct uri *uri = &exchange->uri;
+	size_t length = uri->sent_path.len + uri->query.len + exchange->host.name.len + 32;
+	char *text = arena_take_bytes(&exchange->arena, length);
+	struct h1_writer writer;
+
+	if (text == NULL) {
+		exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
+		return;
+	}
+	writer = h1_writer_over(text, length);
+	h1_write_literal(&writer, S("Location: http://"));
+	h1_write_literal(&writer, exchange->host.name);
+	h1_write_literal(&writer, uri->sent_path);
+	h1_write_literal(&writer, S("/"));
+	h1_write_literal(&writer, uri->query);
+	h1_write_literal(&writer, S("\r\n"));
+	BUG_ON(writer.fault != H1_WRITER_OK);
+	exchange_answer_status(exchange, 301, h1_written(&writer));
+}
+
+static void obey_route(struct exchange *exchange)
+{
+	const struct route_policy *policy = exchange->policy;
+	const struct request_head *request = &exchange->request;
+
+	if (policy->body_limit_bytes != 0 && request->framing == BODY_LENGTH &&
+	    request->content_length > policy->body_limit_bytes) {
+		exchange_answer(exchange, FAULT_BODY_TOO_LARGE);
+		return;
+	}
+	switch ((enum route_answer)exchange->route->answer) {
+	case ROUTE_PROXY:
+		attempt_start(exchange);
+		break;
+	case ROUTE_NOT_FOUND:
+		exchange_answer(exchange, FAULT_NO_ROUTE);
+		break;
+	case ROUTE_NO_SERVICE:
+		exchange_answer(exchange, FAULT_NO_SERVICE);
+		break;
+	case ROUTE_DENIED:
+		exchange_answer(exchange, FAULT_DENIED_ROUTE);
+		break;
+	case ROUTE_ANSWER_COUNT:
+		BUG_ON(true); /* verify refuses it */
+	}
+}
+
+static void find_route(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	struct route_match match;
+	const struct routes *routes;
+
+	if (!tables_are_complete(&worker->tables)) {
+		exchange_answer(exchange, FAULT_NO_TABLE);
+		return;
+	}
+	exchange->table = routes_pin(&worker->tables);
+	routes = &exchange->table->routes;
+	match = routes_find(routes, exchange->host.name, exchange->uri.match_path);
+	if (match.add_slash) {
+		redirect_to_slash(exchange);
+		return;
+	}
+	if (match.route == NULL) {
+		exchange_answer(exchange, FAULT_NO_ROUTE);
+		return;
+	}
+	exchange->route = match.route;
+	exchange->policy = &routes->policies[match.route->policy];
+	if (exchange->uri.has_readings && ambiguous_path_is(exchange))
+		exchange_answer(exchange, FAULT_AMBIGUOUS_PATH);
+	else
+		obey_route(exchange);
+}
+
+void exchange_on_head(struct exchange *exchange, size_t head_bytes)
+{
+	struct downstream *downstream = exchange->downstream;
+	struct request_head *request = &exchange->request;
+	enum fault fault;
+
+	exchange->head_bytes = (uint32_t)head_bytes;
+	exchange->worker->counters->requests++;
+	exchange->keep_alive = request->keep_alive;
+	h1_reader_init(&exchange->to_upstream.reader, &downstream->transport, downstream->in,
+		       request->framing, request->content_length, true);
+	exchange_move(exchange, EXCHANGE_ROUTING);
+	fault = uri_parse(request->target, request->method_id, &exchange->arena, &exchange->uri);
+	if (fault == FAULT_NONE)
+		fault = check_host(exchange);
+	if (fault != FAULT_NONE)
+		exchange_answer(exchange, fault);
+	else if (exchange->uri.form == URI_ASTERISK)
+		exchange_answer_status(exchange, 204,
+				       S("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
+	else
+		find_route(exchange);
+}
+
+/*
+ * Bodies
+ */
+
+static void arm_client_timer(struct exchange *exchange, uint32_t delay_ms)
+{
+	timer_start(exchange->worker->timers, &exchange->downstream->timer, delay_ms);
+}
+
+static void arm_upstream_timer(struct exchange *exchange, uint32_t delay_ms)
+{
+	timer_start(exchange->worker->timers, &exchange->upstream->timer, delay_ms);
+}
+
+static const struct table_settings *settings_of(const struct exchange *exchange)
+{
+	return exchange->table->routes.settings;
+}
+
+/* The client is to take bytes, and has this long to take some (security spec, 7.1). */
+static void await_client(struct exchange *exchange, uint32_t timeout_ms)
+{
+	exchange->stall_mark = exchange->to_downstream.sender.sent;
+	arm_client_timer(exchange, timeout_ms);
+}
+
+static void arm_for_request(struct exchange *exchange)
+{
+	if (relay_waits_for_sink(&exchange->to_upstream))
+		arm_upstream_timer(exchange, exchange->policy->send_timeout_ms);
+	else
+		arm_client_timer(exchange, settings_of(exchange)->client_body_timeout_ms);
+}
+
+/* Moves the request on. False: the exchange has ended or is being answered. */
+static bool pump_request(struct exchange *exchange)
+{
+	struct relay *relay = &exchange->to_upstream;
+
+	if (exchange->request_sent || exchange->request_given_up)
+		return true;
+	switch (relay_pump(relay, &exchange->arena)) {
+	case RELAY_DONE:
+		exchange->request_sent = true;
+		arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
+		return true;
+	case RELAY_WAIT:
+		arm_for_request(exchange);
+		return true;
+	case RELAY_TURN_OVER:
+		loop_defer(exchange->worker->loop, &exchange->task);
+		return true;
+	case RELAY_BROKEN:
+		/* it may have answered before it closed: what it said counts (U10) */
+		exchange->request_given_up = true;
+		exchange->upstream->transport.can_read = true;
+		arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
+		return true;
+	case RELAY_CUT:
+		exchange_answer(exchange, FAULT_REQUEST_CUT);
+		return false;
+	case RELAY_BAD:
+		exchange_answer(exchange, relay->reader.fault);
+		return false;
+	case RELAY_TOO_LARGE:
+		exchange_answer(exchange, FAULT_BODY_TOO_LARGE);
+		return false;
+	}
+	BUG_ON(true);
+	return false;
+}
+
+void exchange_cut(struct exchange *exchange, enum fault fault)
+{
+	exchange->fault = fault;
+	exchange_end(exchange);
+}
+
+static void pump_response(struct exchange *exchange)
+{
+	struct relay *relay = &exchange->to_downstream;
+
+	switch (relay_pump(relay, &exchange->arena)) {
+	case RELAY_DONE:
+		exchange_end(exchange);
+		break;
+	case RELAY_WAIT:
+		if (relay_waits_for_sink(relay))
+			await_client(exchange, settings_of(exchange)->client_stall_timeout_ms);
+		else
+			arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
+		break;
+	case RELAY_TURN_OVER:
+		loop_defer(exchange->worker->loop, &exchange->task);
+		break;
+	case RELAY_CUT:
+	case RELAY_TOO_LARGE:
+		exchange_cut(exchange, FAULT_RESPONSE_CUT);
+		break;
+	case RELAY_BAD:
+		exchange_cut(exchange, FAULT_BAD_RESPONSE_BODY);
+		break;
+	case RELAY_BROKEN:
+		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+		break;
+	}
+}
+
+void exchange_pump(struct exchange *exchange)
+{
+	if (!pump_request(exchange))
+		return;
+	if (exchange->state == EXCHANGE_RELAYING)
+		pump_response(exchange);
+	else if (exchange->request_given_up && exchange->upstream->transport.can_read)
+		attempt_on_upstream(exchange);
+}
+
+/*
+ * The response
+ */
+
+/* Whether the client may send another request after this response. */
+static bool may_keep_alive(const struct exchange *exchange)
+{
+	const struct table_settings *settings = settings_of(exchange);
+
+	return exchange->keep_alive && !exchange->worker->draining &&
+	       settings->keep_alive_timeout_ms > 0 &&
+	       exchange->downstream->requests < settings->keep_alive_requests;
+}
+
+void exchange_on_response(struct exchange *exchange)
+{
+	struct upstream *upstream = exchange->upstream;
+	struct relay *relay = &exchange->to_downstream;
+	enum h1_framing framing = response_out_framing(exchange);
+	struct span head;
+
+	exchange->status = exchange->response.status;
+	exchange->keep_alive = may_keep_alive(exchange);
+	if (!exchange->request_sent && exchange->response.status >= 300) {
+		exchange->request_given_up = true;
+		exchange->keep_alive = false;
+	}
+	if (framing == H1_FRAMING_RAW && exchange->response.framing != BODY_LENGTH)
+		exchange->keep_alive = false;
+	head = response_out_write(exchange, framing);
+	if (head.ptr == NULL) {
+		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
+		return;
+	}
+	h1_reader_init(&relay->reader, &upstream->transport, upstream->in,
+		       exchange->response.framing, exchange->response.content_length, false);
+	h1_sender_init(&relay->sender, &exchange->downstream->transport, framing, head);
+	relay->body_limit = UINT64_MAX;
+	exchange->response_started = true;
+	exchange_move(exchange, EXCHANGE_RELAYING);
+	exchange_pump(exchange);
+}
+
+/* Ingot's own answer is one piece. */
+static void pump_answer(struct exchange *exchange)
+{
+	size_t none;
+
+	switch (h1_sender_flush(&exchange->to_downstream.sender, &exchange->arena, &none)) {
+	case H1_SENDER_SENT:
+		exchange_end(exchange);
+		break;
+	case H1_SENDER_WAIT:
+		await_client(exchange, WORKER_STALL_TIMEOUT_MS);
+		break;
+	case H1_SENDER_BROKEN:
+		exchange_end(exchange);
+		break;
+	}
+}
+
+/* A request whose body was not read to its end never leaves a usable connection. */
+static bool request_was_read(const struct exchange *exchange)
+{
+	return exchange->state != EXCHANGE_HEAD && exchange->to_upstream.reader.ended;
+}
+
+void exchange_answer_status(struct exchange *exchange, unsigned status, struct span fields)
+{
+	struct relay *relay = &exchange->to_downstream;
+	struct span answer;
+
+	attempt_drop(exchange);
+	exchange->status = (uint16_t)status;
+	exchange->keep_alive = request_was_read(exchange) && exchange->table != NULL &&
+			       may_keep_alive(exchange);
+	answer = response_out_own(exchange, status, fields);
+	h1_sender_init(&relay->sender, &exchange->downstream->transport, H1_FRAMING_NONE, answer);
+	exchange_move(exchange, EXCHANGE_ANSWERING);
+	pump_answer(exchange);
+}
+
+void exchange_answer(struct exchange *exchange, enum fault fault)
+{
+	const struct fault_facts *facts = fault_facts(fault);
+
+	exchange->fault = fault;
+	if (facts->side == FAULT_SIDE_DOWNSTREAM)
+		exchange->keep_alive = false;
+	if (exchange->response_started)
+		exchange_end(exchange);
+	else
+		exchange_answer_status(exchange, facts->status, S(""));
+}
+
+/*
+ * Events of the client's connection
+ */
+
+void exchange_on_downstream(struct exchange *exchange)
+{
+	switch (exchange->state) {
+	case EXCHANGE_WAITING:
+	case EXCHANGE_RELAYING:
+		exchange_pump(exchange);
+		break;
+	case EXCHANGE_TUNNELLING:
+		tunnel_pump(exchange);
+		break;
+	case EXCHANGE_ANSWERING:
+		pump_answer(exchange);
+		break;
+	case EXCHANGE_HEAD:
+	case EXCHANGE_ROUTING:
+	case EXCHANGE_CONNECTING:
+	case EXCHANGE_DONE:
+		break;
+	}
+}
+
+void exchange_on_client_gone(struct exchange *exchange)
+{
+	exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+}
+
+static void on_stalled_client(struct exchange *exchange)
+{
+	struct h1_sender *sender = &exchange->to_downstream.sender;
+
+	if (sender->sent - exchange->stall_mark >= STALL_PROGRESS_BYTES)
+		await_client(exchange, WORKER_STALL_TIMEOUT_MS);
+	else
+		exchange_cut(exchange, FAULT_CLIENT_STALLED);
+}
+
+void exchange_on_client_timeout(struct exchange *exchange)
+{
+	bool attempting =
+		exchange->state == EXCHANGE_WAITING || exchange->state == EXCHANGE_RELAYING;
+
+	if (attempting && !exchange->request_sent && !exchange->request_given_up &&
+	    !relay_waits_for_sink(&exchange->to_upstream))
+		exchange_answer(exchange, FAULT_BODY_TIMEOUT);
+	else if ((exchange->state == EXCHANGE_RELAYING || exchange->state == EXCHANGE_ANSWERING) &&
+		 relay_waits_for_sink(&exchange->to_downstream))
+		on_stalled_client(exchange);
+}
+
+/*
+ * The end
+ */
+
+static uint32_t us_since(const struct exchange *exchange, uint64_t then_ns)
+{
+	uint64_t us = (loop_now_ns(exchange->worker->loop) - then_ns) / 1000;
+
+	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+static void fill_route(const struct exchange *exchange, struct access_record *record)
+{
+	const struct routes *routes = &exchange->table->routes;
+	const struct route *route = exchange->route;
+	const struct route_object *object;
+
+	record->generation = routes->header->generation;
+	if (route == NULL)
+		return;
+	record->path = routes_text(routes, route->path);
+	if (route->object == TABLE_NONE)
+		return;
+	object = &routes->objects[route->object];
+	record->namespace = routes_text(routes, object->namespace);
+	record->ingress = routes_text(routes, object->ingress);
+	record->service = routes_text(routes, object->service);
+	record->service_port = routes_text(routes, object->service_port);
+}
+
+static struct span upstream_name(const struct exchange *exchange)
+{
+	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
+	const struct route *route = exchange->route;
+	const struct upstream_record *upstream;
+
+	if (route == NULL || route->upstream == TABLE_NONE)
+		return S("");
+	if (route->default_backend)
+		return S("upstream-default-backend");
+	upstream = endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
+	return upstream == NULL ? S("") : endpoints_text(endpoints, upstream->name);
+}
+
+static struct span field_value(const struct exchange *exchange, enum header_id id)
+{
+	const struct header *header;
+
+	if (!request_head_has(&exchange->request, id))
+		return S("");
+	header = request_head_find(&exchange->request, id);
+	return header == NULL ? S("") : header->value;
+}
+
+static bool is_logged(const struct exchange *exchange)
+{
+	const struct table_settings *settings;
+
+	if (exchange->worker->log.fd == -1)
+		return false;
+	if (exchange->table == NULL)
+		return true;
+	settings = settings_of(exchange);
+	return settings->access_log &&
+	       (exchange->route == NULL || !exchange->route->default_backend ||
+		settings->access_log_default_backend);
+}
+
+static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
+{
+	const struct h1_sender *sender = &exchange->to_downstream.sender;
+	struct access_record record = {
+		.wall_ns = loop_wall_ns(exchange->worker->loop),
+		.client = exchange->client,
+		.request_id = exchange->request_id,
+		.method = exchange->request.method,
+		.target = exchange->request.target,
+		.host = exchange->host.name,
+		.referer = field_value(exchange, HEADER_REFERER),
+		.user_agent = field_value(exchange, HEADER_USER_AGENT),
+		.reason = span_from(fault_facts(exchange->fault)->word),
+		.upstream = upstream_name(exchange),
+		.version_minor = exchange->request.version_minor,
+		.status = exchange->status,
+		.request_bytes = request_bytes,
+		.response_bytes = sender->sent,
+		.body_bytes_sent = sender->body_sent,
+		.duration_us = duration_us,
+		.attempt_count = exchange->attempt_count,
+		.attempts = exchange->attempts,
+	};
+
+	if (exchange->table != NULL)
+		fill_route(exchange, &record);
+	worker_log(exchange->worker, &record);
+}
+
+static void count(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
+{
+	struct worker_area *area = exchange->worker->area;
+	struct row_request request = {
+		.status = exchange->status,
+		.method = (uint8_t)exchange->request.method_id,
+		.protocol = (uint8_t)(10 + exchange->request.version_minor),
+		.duration_us = duration_us,
+		.request_bytes = request_bytes,
+		.response_bytes = exchange->to_downstream.sender.sent,
+	};
+	uint32_t row = exchange->route == NULL ? 0 : exchange->route->stat_row;
+
+	row_count(&area->routes[row < STATS_ROUTE_ROWS_MAX ? row : 0], &request);
+	area->faults[exchange->fault]++;
+	area->counters.downstream_bytes_in += request_bytes;
+	area->counters.downstream_bytes_out += request.response_bytes;
+}
+
+static void record_end(struct exchange *exchange)
+{
+	uint64_t request_bytes = exchange->head_bytes + exchange->to_upstream.reader.total;
+	uint32_t duration_us = us_since(exchange, exchange->started_ns);
+
+	if (exchange->status == 0)
+		exchange->status = fault_facts(exchange->fault)->status;
+	count(exchange, request_bytes, duration_us);
+	if (is_logged(exchange))
+		write_log(exchange, request_bytes, duration_us);
+}
+
+/* The response is out whole, or there is none that could be taken for whole. */
+static enum downstream_after after_end(const struct exchange *exchange)
+{
+	const struct downstream *downstream = exchange->downstream;
+	const struct relay *relay = &exchange->to_downstream;
+	bool complete = h1_sender_is_done(&relay->sender);
+
+	if (exchange->fault == FAULT_CLIENT_CLOSED || exchange->fault == FAULT_CLIENT_STALLED)
+		return DOWNSTREAM_RESET;
+	if (!complete && exchange->response_started)
+		return relay->sender.framing == H1_FRAMING_RAW &&
+				       exchange->response.framing != BODY_LENGTH
+			       ? DOWNSTREAM_RESET
+			       : DOWNSTREAM_END;
+	if (!request_was_read(exchange))
+		return DOWNSTREAM_LINGER;
+	if (exchange->keep_alive)
+		return DOWNSTREAM_KEEP;
+	/* closing with unread bytes would be a reset, and the client might not get the answer */
+	return downstream->in->start != downstream->in->end || downstream->transport.can_read
+		       ? DOWNSTREAM_LINGER
+		       : DOWNSTREAM_END;
+}
+
+void exchange_end(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	struct downstream *downstream = exchange->downstream;
+	enum downstream_after after = after_end(exchange);
+	bool complete = exchange->fault == FAULT_NONE && exchange->state == EXCHANGE_RELAYING;
+
+	if (complete)
+		attempt_finish(exchange);
+	else
+		attempt_drop(exchange);
+	record_end(exchange);
+	exchange_move(exchange, EXCHANGE_DONE);
+	loop_task_cancel(&exchange->task);
+	if (exchange->table != NULL)
+		routes_unpin(&worker->tables, exchange->table);
+	worker->counters->segments_mapped_now = worker->tables.mapped;
+	arena_fini(&exchange->arena);
+	slab_give(&worker->exchanges, exchange);
+	downstream->exchange = NULL;
+	downstream_on_exchange_end(downstream, after);
+}

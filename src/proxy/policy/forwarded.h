@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who the client is and by which name it came, and whom of those that say so is believed (security spec,
+ * F1–F4; compat spec, 13). */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/ip.h"
+#include "base/span.h"
+#include "http/h1_write.h"
+
+struct exchange;
+
+/* What the forwarded fields of a request are made of. */
+struct forwarded {
+	bool trusted;            /* the peer's own forwarded fields are believed */
+	struct ip client;
+	struct span host;        /* best host, as it is sent */
+	struct span proto;
+	struct span port;
+	char client_text[IP_TEXT_SIZE];
+	size_t client_length;
+	char port_text[8];
+};
+
+/* Results may point into the request and into *forwarded. */
+void forwarded_find(struct exchange *exchange, struct forwarded *forwarded);
+
+/* The request's id: the client's where it is fit, else a new one where settings ask for it. Sets
+ * exchange->request_id once. */
+void forwarded_find_request_id(struct exchange *exchange);
+
+/* X-Request-ID, X-Real-IP, X-Forwarded-* and their kin. */
+void forwarded_write(const struct exchange *exchange, const struct forwarded *forwarded,
+		     struct h1_writer *writer);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A body on its way from one side to the other, with back-pressure: it is read from one side only when the
+ * other has taken what was read before.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "proxy/h1_reader.h"
+#include "proxy/h1_sender.h"
+
+enum relay_status {
+	RELAY_DONE,       /* the whole message has been sent */
+	RELAY_WAIT,       /* for an edge of one side: relay_waits_for_sink says which */
+	RELAY_TURN_OVER,  /* it has had its share of this turn: to be called again in the next */
+	RELAY_CUT,        /* the reading side ended too early */
+	RELAY_BAD,        /* the reading side broke its framing: reader->fault */
+	RELAY_BROKEN,     /* the sending side is gone */
+	RELAY_TOO_LARGE,  /* the body is longer than allowed */
+};
+
+struct relay {
+	struct h1_reader reader;
+	struct h1_sender sender;
+	uint64_t body_limit; /* bytes; UINT64_MAX: none */
+};
+
+/* Moves what can be moved. reader and sender are initialised. arena: as h1_sender_flush. */
+enum relay_status relay_pump(struct relay *relay, struct arena *arena);
+
+/* While RELAY_WAIT: whether the sending side is full (or else the reading side empty). */
+static inline bool relay_waits_for_sink(const struct relay *relay)
+{
+	return h1_sender_is_pending(&relay->sender);
+}

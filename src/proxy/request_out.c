@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/request_out.h"
+
+#include "http/h1_write.h"
+#include "proxy/exchange.h"
+#include "proxy/policy/forwarded.h"
+#include "proxy/worker.h"
+
+/* A client's own field: whether it goes on. */
+static bool passes(const struct header *header, const struct forwarded *forwarded)
+{
+	if (header->dropped)
+		return false;
+	switch (header_request_way((enum header_id)header->id)) {
+	case HEADER_WAY_PASS:
+		return true;
+	case HEADER_WAY_DROP:
+		return forwarded->trusted;
+	case HEADER_WAY_HOP:
+	case HEADER_WAY_FRAMING:
+	case HEADER_WAY_OURS:
+		break;
+	}
+	return false;
+}
+
+static void write_connection(const struct exchange *exchange, struct h1_writer *writer)
+{
+	const struct table_settings *settings = exchange->table->routes.settings;
+
+	if (exchange->request.wants_websocket) {
+		h1_write_field(writer, HEADER_CONNECTION, S("upgrade"));
+		h1_write_field(writer, HEADER_UPGRADE, S("websocket"));
+	} else if (settings->upstream_keepalive_connections == 0) {
+		h1_write_field(writer, HEADER_CONNECTION, S("close"));
+	}
+}
+
+/* Exactly one of the two, or neither where there is no body (security spec, 3.5). */
+static void write_framing(const struct request_head *request, struct h1_writer *writer)
+{
+	if (request->framing == BODY_CHUNKED)
+		h1_write_field(writer, HEADER_TRANSFER_ENCODING, S("chunked"));
+	else if (request->has_content_length)
+		h1_write_field_number(writer, HEADER_CONTENT_LENGTH, request->content_length);
+}
+
+struct span request_out_write(struct exchange *exchange)
+{
+	const struct request_head *request = &exchange->request;
+	struct h1_writer writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
+	struct forwarded forwarded;
+
+	forwarded_find_request_id(exchange);
+	forwarded_find(exchange, &forwarded);
+	h1_write_request_line(&writer, request->method, exchange->uri.sent_path,
+			      exchange->uri.query);
+	h1_write_field(&writer, HEADER_HOST, forwarded.host);
+	forwarded_write(exchange, &forwarded, &writer);
+	for (uint32_t i = 0; i < request->header_count; i++)
+		if (passes(&request->headers[i], &forwarded))
+			h1_write_header(&writer, &request->headers[i]);
+	write_connection(exchange, &writer);
+	write_framing(request, &writer);
+	h1_write_end(&writer);
+	return writer.fault == H1_WRITER_OK ? h1_written(&writer) : span_make(NULL, 0);
+}

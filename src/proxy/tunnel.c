@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/tunnel.h"
+
+#include "base/bug.h"
+#include "http/websocket.h"
+#include "proxy/attempt.h"
+#include "proxy/downstream.h"
+#include "proxy/exchange.h"
+#include "proxy/response_out.h"
+#include "proxy/upstream.h"
+#include "proxy/worker.h"
+
+/* A 101 opens the tunnel only where it answers what was asked (security spec, H59). */
+static bool is_the_right_answer(const struct exchange *exchange)
+{
+	const struct response_head *response = &exchange->response;
+
+	return exchange->request.wants_websocket && exchange->request_sent &&
+	       response->connection_upgrade &&
+	       span_equals_nocase(response->upgrade, S("websocket")) &&
+	       websocket_accept_fits(exchange->request.websocket_key, response->websocket_accept);
+}
+
+static uint32_t idle_timeout_ms(const struct exchange *exchange)
+{
+	uint32_t own = exchange->table->routes.settings->tunnel_idle_timeout_ms;
+
+	return own != 0 ? own : exchange->policy->read_timeout_ms;
+}
+
+/* What lies in the buffers behind both heads belongs to the tunnel. */
+static void open_way(struct relay *relay, struct transport *from, struct iobuf *buf,
+		     struct transport *to, struct span head)
+{
+	h1_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
+	h1_sender_init(&relay->sender, to, H1_FRAMING_RAW, head);
+	relay->body_limit = UINT64_MAX;
+}
+
+void tunnel_start(struct exchange *exchange)
+{
+	struct downstream *downstream = exchange->downstream;
+	struct upstream *upstream = exchange->upstream;
+	struct span head;
+
+	if (!is_the_right_answer(exchange)) {
+		attempt_fail(exchange, FAULT_BAD_UPGRADE);
+		return;
+	}
+	head = response_out_write(exchange, H1_FRAMING_RAW);
+	if (head.ptr == NULL) {
+		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
+		return;
+	}
+	exchange->status = 101;
+	exchange->keep_alive = false;
+	exchange->response_started = true;
+	exchange->worker->counters->tunnels++;
+	exchange->worker->counters->tunnels_now++;
+	exchange_move(exchange, EXCHANGE_TUNNELLING);
+	/* the request head stays where it is: the log wants it at the end */
+	open_way(&exchange->to_upstream, &downstream->transport, downstream->in,
+		 &upstream->transport, S(""));
+	exchange->to_upstream.reader.base = downstream->in->start;
+	open_way(&exchange->to_downstream, &upstream->transport, upstream->in,
+		 &downstream->transport, head);
+	tunnel_pump(exchange);
+}
+
+static void tunnel_end(struct exchange *exchange, enum fault fault)
+{
+	exchange->worker->counters->tunnels_now--;
+	exchange->fault = fault;
+	exchange_end(exchange);
+}
+
+/* Moves one way on. A way that has ended ends the other side's input. False: the tunnel is broken. */
+static bool pump_way(struct exchange *exchange, struct relay *relay)
+{
+	bool was_done = h1_sender_is_done(&relay->sender);
+
+	if (was_done)
+		return true;
+	switch (relay_pump(relay, &exchange->arena)) {
+	case RELAY_DONE:
+		transport_finish(relay->sender.transport);
+		return true;
+	case RELAY_WAIT:
+		return true;
+	case RELAY_TURN_OVER:
+		loop_defer(exchange->worker->loop, &exchange->task);
+		return true;
+	case RELAY_CUT:
+	case RELAY_BAD:
+	case RELAY_BROKEN:
+	case RELAY_TOO_LARGE:
+		return false;
+	}
+	BUG_ON(true);
+	return false;
+}
+
+void tunnel_pump(struct exchange *exchange)
+{
+	bool sound = pump_way(exchange, &exchange->to_upstream) &&
+		     pump_way(exchange, &exchange->to_downstream);
+	bool done = h1_sender_is_done(&exchange->to_upstream.sender) &&
+		    h1_sender_is_done(&exchange->to_downstream.sender);
+
+	if (!sound || done)
+		tunnel_end(exchange, FAULT_NONE);
+	else
+		timer_start(exchange->worker->timers, &exchange->upstream->timer,
+			    idle_timeout_ms(exchange));
+}
+
+void tunnel_on_timeout(struct exchange *exchange)
+{
+	tunnel_end(exchange, FAULT_RESPONSE_STALLED);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/upstream.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "io/socket.h"
+#include "proxy/attempt.h"
+#include "proxy/conn_pool.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+static void on_ready(struct loop_source *source, uint32_t events)
+{
+	struct upstream *upstream = container_of(source, struct upstream, transport.source);
+
+	transport_note(&upstream->transport, events);
+	if (upstream->exchange != NULL)
+		attempt_on_upstream(upstream->exchange);
+	else if ((events & ~(uint32_t)EPOLLOUT) != 0)
+		upstream_close(upstream);
+}
+
+static void on_expired(struct timer *timer)
+{
+	struct upstream *upstream = container_of(timer, struct upstream, timer);
+
+	if (upstream->exchange != NULL)
+		attempt_on_timeout(upstream->exchange);
+	else
+		upstream_close(upstream);
+}
+
+static struct upstream *upstream_new(struct worker *worker, int fd)
+{
+	struct upstream *upstream = slab_take(&worker->upstreams);
+
+	if (upstream == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	*upstream = (struct upstream){.worker = worker};
+	list_init(&upstream->lru);
+	timer_init(&upstream->timer, on_expired);
+	if (transport_open(&upstream->transport, worker->loop, fd, on_ready) == -1) {
+		slab_give(&worker->upstreams, upstream);
+		return NULL;
+	}
+	return upstream;
+}
+
+struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
+			       struct exchange *exchange)
+{
+	struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
+	struct upstream *upstream;
+	bool pending;
+	int fd = socket_connect(&at, &pending);
+
+	if (fd == -1)
+		return NULL;
+	upstream = upstream_new(worker, fd);
+	if (upstream == NULL) {
+		int reason = errno;
+
+		close(fd);
+		errno = reason;
+		return NULL;
+	}
+	upstream->exchange = exchange;
+	upstream->at = at;
+	upstream->slot = endpoint->slot;
+	upstream->incarnation = endpoint->incarnation;
+	upstream->connecting = pending;
+	upstream->transport.can_write = !pending;
+	upstream->opened_ns = loop_now_ns(worker->loop);
+	worker->counters->upstream_connects++;
+	worker->counters->upstream_active_now++;
+	return upstream;
+}
+
+void upstream_close(struct upstream *upstream)
+{
+	struct worker *worker = upstream->worker;
+
+	if (upstream->exchange == NULL) {
+		conn_pool_remove(&worker->pool, upstream);
+		worker->counters->upstream_idle_now--;
+	} else {
+		worker->counters->upstream_active_now--;
+	}
+	timer_stop(worker->timers, &upstream->timer);
+	transport_close(&upstream->transport, worker->loop);
+	iobuf_give(&worker->iobufs, upstream->in);
+	slab_give(&worker->upstreams, upstream);
+}
+
+static bool may_be_kept(const struct upstream *upstream, const struct table_settings *settings)
+{
+	struct worker *worker = upstream->worker;
+	uint64_t age_ms = (loop_now_ns(worker->loop) - upstream->opened_ns) / 1000000;
+
+	return !worker->draining && settings->upstream_keepalive_connections > 0 &&
+	       upstream->requests < settings->upstream_keepalive_requests &&
+	       age_ms < settings->upstream_keepalive_time_ms;
+}
+
+void upstream_release(struct upstream *upstream, bool reusable)
+{
+	struct worker *worker = upstream->worker;
+	const struct table_settings *settings = worker->tables.routes->routes.settings;
+
+	BUG_ON(upstream->exchange == NULL);
+	if (!reusable || !may_be_kept(upstream, settings)) {
+		upstream_close(upstream);
+		return;
+	}
+	iobuf_give(&worker->iobufs, upstream->in);
+	upstream->in = NULL;
+	upstream->exchange = NULL;
+	worker->counters->upstream_active_now--;
+	worker->counters->upstream_idle_now++;
+	conn_pool_put(&worker->pool, upstream);
+	timer_start(worker->timers, &upstream->timer, settings->upstream_keepalive_timeout_ms);
+	if (worker->pool.count > settings->upstream_keepalive_connections)
+		upstream_close(container_of(list_first(&worker->pool.lru), struct upstream, lru));
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "io/resolver.h"
+#include "proxy/downstream.h"
+#include "proxy/exchange.h"
+#include "proxy/upstream.h"
+
+enum { LOG_FLUSH_MS = 100, PER_BLOCK = 64, BUFFERS_PER_CLIENT = 2 };
+
+struct span worker_date(struct worker *worker)
+{
+	uint64_t second = loop_wall_ns(worker->loop) / 1000000000;
+
+	if (second != worker->date_second) {
+		worker->date_second = second;
+		worker->date_length = (uint8_t)clock_http_date(worker->date_text,
+							       loop_wall_ns(worker->loop));
+	}
+	return span_make(worker->date_text, worker->date_length);
+}
+
+static void on_log_timer(struct timer *timer)
+{
+	access_log_flush(&container_of(timer, struct worker, log_timer)->log);
+}
+
+void worker_log(struct worker *worker, const struct access_record *record)
+{
+	access_log_add(&worker->log, record);
+	if (!timer_is_running(&worker->log_timer))
+		timer_start(worker->timers, &worker->log_timer, LOG_FLUSH_MS);
+}
+
+/*
+ * The end
+ */
+
+static void close_idle_clients(struct worker *worker)
+{
+	list_for_each_safe(link, &worker->clients[DOWNSTREAM_IDLE]) {
+		struct downstream *downstream = container_of(link, struct downstream, link);
+
+		/* a request that has come already is still answered */
+		if (downstream->transport.source.ready == 0)
+			downstream_close(downstream);
+	}
+}
+
+static void on_drain_timeout(struct timer *timer)
+{
+	struct worker *worker = container_of(timer, struct worker, drain_timer);
+
+	log_warn("requests in progress are cut: the grace period is over", "connections=%u",
+		 worker->client_count);
+	loop_stop(worker->loop);
+}
+
+void worker_on_client_gone(struct worker *worker)
+{
+	if (worker->draining && worker->client_count == 0)
+		loop_stop(worker->loop);
+}
+
+static void drain(struct worker *worker, uint64_t allowed_ms)
+{
+	if (worker->draining)
+		return;
+	log_debug("the worker drains", "connections=%u allowed_ms=%llu", worker->client_count,
+		  (unsigned long long)allowed_ms);
+	if (worker->serving)
+		for (uint32_t i = 0; i < worker->listener_count; i++)
+			listener_drain(&worker->listeners[i]);
+	worker->draining = true;
+	conn_pool_close_all(&worker->pool);
+	close_idle_clients(worker);
+	timer_start(worker->timers, &worker->drain_timer,
+		    allowed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)allowed_ms);
+	worker_on_client_gone(worker);
+}
+
+/*
+ * Segments
+ */
+
+static void serve(struct worker *worker)
+{
+	struct error err;
+
+	if (worker->serving || worker->draining || !tables_are_complete(&worker->tables))
+		return;
+	for (uint32_t i = 0; i < worker->listener_count; i++)
+		if (listener_start(&worker->listeners[i], &err) == -1)
+			log_error("a listener cannot be served", "reason=\"%s\"",
+				  log_quote(span_from(err.text)));
+	worker->serving = true;
+	channel_send(&worker->run_channel,
+		     &(struct message){.kind = MESSAGE_READY, .worker = worker->options->index}, -1);
+}
+
+static void count_tables(struct worker *worker)
+{
+	struct tables *tables = &worker->tables;
+
+	worker->counters->segments_mapped_now = tables->mapped;
+	if (tables->routes != NULL)
+		worker->counters->routes_generation_now = tables->routes->routes.header->generation;
+	if (tables->endpoints.header != NULL)
+		worker->counters->endpoints_generation_now = tables->endpoints.header->generation;
+}
+
+static void on_segment(struct worker *worker, const struct message *message, int fd)
+{
+	struct message ack = {
+		.kind = MESSAGE_ACK,
+		.worker = worker->options->index,
+		.table = message->table,
+		.generation = message->generation,
+		.code = ACK_APPLIED,
+	};
+	struct error err;
+
+	if (tables_apply(&worker->tables, (enum table_kind)message->table, fd, &err) == -1) {
+		ack.code = ACK_REFUSED;
+		worker->counters->segments_refused++;
+		strncpy(ack.text, err.text, sizeof(ack.text) - 1);
+	} else {
+		worker->counters->segments_applied++;
+		if (message->table == TABLE_ENDPOINTS)
+			conn_pool_sweep(&worker->pool, &worker->tables.endpoints);
+	}
+	count_tables(worker);
+	ack.time_ns = clock_monotonic_ns();
+	channel_send(&worker->control_channel, &ack, -1);
+	serve(worker);
+}
+
+/*
+ * Channels
+ */
+
+static void on_control_message(struct channel *channel, const struct message *message, int fd)
+{
+	struct worker *worker = channel->owner;
+
+	if (message->kind == MESSAGE_SEGMENT && message->table < TABLE_KIND_COUNT && fd != -1)
+		on_segment(worker, message, fd);
+	if (fd != -1)
+		close(fd);
+}
+
+static void on_control_closed(struct channel *channel)
+{
+	(void)channel; /* the last table serves on; run sends a new channel */
+}
+
+static void take_control_channel(struct worker *worker, int fd)
+{
+	struct error err;
+
+	if (channel_is_open(&worker->control_channel))
+		channel_stop(&worker->control_channel);
+	worker->control_channel.owner = worker;
+	worker->control_channel.on_message = on_control_message;
+	worker->control_channel.on_closed = on_control_closed;
+	if (channel_start(&worker->control_channel, worker->loop, fd, &err) == -1)
+		log_error("no channel to control", "reason=\"%s\"", log_quote(span_from(err.text)));
+}
+
+static void on_run_message(struct channel *channel, const struct message *message, int fd)
+{
+	struct worker *worker = channel->owner;
+
+	switch ((enum message_kind)message->kind) {
+	case MESSAGE_STOP:
+		drain(worker, message->number);
+		break;
+	case MESSAGE_ACCESS_LOG:
+		access_log_switch(&worker->log, fd);
+		return;
+	case MESSAGE_PEER:
+		if (fd != -1)
+			take_control_channel(worker, fd);
+		return;
+	case MESSAGE_REREAD:
+	case MESSAGE_WORKER_GONE:
+	case MESSAGE_READY:
+	case MESSAGE_SEGMENT:
+	case MESSAGE_ACK:
+	case MESSAGE_KIND_COUNT:
+		break;
+	}
+	if (fd != -1)
+		close(fd);
+}
+
+static void on_run_closed(struct channel *channel)
+{
+	struct worker *worker = channel->owner;
+
+	loop_stop(worker->loop); /* the parent is gone, and its listeners with it */
+}
+
+/*
+ * The life of a worker
+ */
+
+static int start_channel(struct worker *worker, struct error *err)
+{
+	worker->run_channel.owner = worker;
+	worker->run_channel.on_message = on_run_message;
+	worker->run_channel.on_closed = on_run_closed;
+	return channel_start(&worker->run_channel, worker->loop, worker->options->channel_fd, err);
+}
+
+static int start_listeners(struct worker *worker, struct error *err)
+{
+	const struct worker_options *options = worker->options;
+
+	for (uint32_t i = 0; i < options->listener_count; i++) {
+		if (listener_init(&worker->listeners[i], worker, options->listeners[i], err) == -1)
+			return -1;
+		worker->listener_count++;
+	}
+	return 0;
+}
+
+static void init_memory(struct worker *worker)
+{
+	uint32_t most = worker->options->connections_max;
+
+	slab_init(&worker->downstreams, sizeof(struct downstream), PER_BLOCK, most);
+	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
+	slab_init(&worker->exchanges, sizeof(struct exchange), 8, most);
+	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
+	for (unsigned i = 0; i < 3; i++)
+		list_init(&worker->clients[i]);
+}
+
+/* A worker without name resolution still serves everything but ExternalName. */
+static struct resolver *start_resolver(struct worker *worker)
+{
+	struct error err;
+	struct resolver *resolver = resolver_new(worker->loop, worker->options->resolver, &err);
+
+	if (resolver == NULL)
+		log_warn("ExternalName Services cannot be resolved", "reason=\"%s\"",
+			 log_quote(span_from(err.text)));
+	return resolver;
+}
+
+static void init_parts(struct worker *worker)
+{
+	const struct worker_options *options = worker->options;
+	uint64_t seed;
+
+	worker->timers = loop_timers(worker->loop);
+	worker->area = stats_worker(&worker->stats, options->index);
+	worker->counters = &worker->area->counters;
+	stats_begin(worker->area);
+	init_memory(worker);
+	tables_init(&worker->tables);
+	conn_pool_init(&worker->pool, STATS_ENDPOINTS_MAX);
+	random_secret(&seed, sizeof(seed));
+	balance_init(&worker->balance, seed);
+	names_init(&worker->names, worker->loop, start_resolver(worker), worker->counters);
+	access_log_init(&worker->log, options->access_log_fd, options->access_log_format,
+			&worker->counters->log_lines, &worker->counters->log_lines_dropped);
+	timer_init(&worker->log_timer, on_log_timer);
+	timer_init(&worker->drain_timer, on_drain_timeout);
+	worker->control_channel.source.fd = -1;
+}
+
+/* What is still open when the loop has ended: cut, logged, closed. */
+static void end_clients(struct worker *worker)
+{
+	/* a cut exchange leaves its connection lingering: those come last */
+	static const enum downstream_state order[] = {DOWNSTREAM_IDLE, DOWNSTREAM_BUSY,
+						      DOWNSTREAM_LINGERING};
+	struct list *link;
+
+	for (unsigned i = 0; i < 3; i++)
+		while ((link = list_first(&worker->clients[order[i]])) != NULL)
+			downstream_cut(container_of(link, struct downstream, link));
+}
+
+static void fini_parts(struct worker *worker)
+{
+	end_clients(worker);
+	conn_pool_close_all(&worker->pool);
+	if (!worker->draining && worker->serving)
+		for (uint32_t i = 0; i < worker->listener_count; i++)
+			listener_stop(&worker->listeners[i]);
+	access_log_flush(&worker->log);
+	timer_stop(worker->timers, &worker->log_timer);
+	timer_stop(worker->timers, &worker->drain_timer);
+	names_fini(&worker->names);
+	balance_fini(&worker->balance);
+	conn_pool_fini(&worker->pool);
+	tables_fini(&worker->tables);
+	slab_fini(&worker->downstreams);
+	slab_fini(&worker->upstreams);
+	slab_fini(&worker->exchanges);
+	iobuf_pool_fini(&worker->iobufs);
+	if (channel_is_open(&worker->control_channel))
+		channel_stop(&worker->control_channel);
+	if (channel_is_open(&worker->run_channel))
+		channel_stop(&worker->run_channel);
+}
+
+static int start(struct worker *worker, struct error *err)
+{
+	worker->loop = loop_new(err);
+	if (worker->loop == NULL)
+		return -1;
+	if (stats_map(&worker->stats, worker->options->stats_fd, STATS_WRITE, err) == -1)
+		return -1;
+	init_parts(worker);
+	if (start_channel(worker, err) == -1 || start_listeners(worker, err) == -1)
+		return -1;
+	return worker->options->enter_fence == NULL ? 0 : worker->options->enter_fence(err);
+}
+
+int worker_run(const struct worker_options *options)
+{
+	struct worker *worker = memory_new(sizeof(*worker));
+	struct error err;
+
+	worker->options = options;
+	signal(SIGPIPE, SIG_IGN);
+	if (start(worker, &err) == -1) {
+		log_error("a worker cannot start", "worker=%u reason=\"%s\"", options->index,
+			  log_quote(span_from(err.text)));
+		return EXIT_FAILURE;
+	}
+	loop_run(worker->loop);
+	fini_parts(worker);
+	stats_unmap(&worker->stats);
+	loop_free(worker->loop);
+	free(worker);
+	return EXIT_SUCCESS;
+}
