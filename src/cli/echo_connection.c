@@ -436,8 +436,12 @@ void echo_server_stop(struct echo_server *server)
 	list_for_each_safe (link, &server->connections) {
 		struct echo_connection *c = container_of(link, struct echo_connection, link);
 
-		if (c->state == ECHO_HEAD && c->in_length == 0)
+		/* a request may lie in the socket whose news are still to be delivered */
+		c->readable = true;
+		if (!connection_fill(c) || (c->state == ECHO_HEAD && c->in_length == 0))
 			connection_end(c);
+		else
+			connection_work(c);
 	}
 	if (list_is_empty(&server->connections))
 		loop_stop(server->loop);

@@ -151,7 +151,6 @@ def test_an_answer_in_progress_is_finished_at_the_end():
                                stderr=subprocess.DEVNULL)
     client = eventually(lambda: Connection(("127.0.0.1", port)))
     client.send(request_bytes("/?delay=300ms", "a"))
-    eventually(lambda: client.sock.getsockname())
 
     process.send_signal(signal.SIGTERM)
 
