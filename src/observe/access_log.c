@@ -12,7 +12,7 @@
 /* A value is cut to this many bytes before it is escaped, so that a line has an end. */
 enum { VALUE_MAX = 2048, LINE_MAX_BYTES = 52 * 1024 };
 
-static_assert(LINE_MAX_BYTES <= ACCESS_LOG_ROOM, "a line fits");
+static_assert((int)LINE_MAX_BYTES <= (int)ACCESS_LOG_ROOM, "a line fits");
 
 static const uint64_t ns_per_s = 1000000000;
 

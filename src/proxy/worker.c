@@ -2,8 +2,8 @@
 #include "proxy/worker.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -133,7 +133,7 @@ static void on_segment(struct worker *worker, const struct message *message, int
 	if (tables_apply(&worker->tables, (enum table_kind)message->table, fd, &err) == -1) {
 		ack.code = ACK_REFUSED;
 		worker->counters->segments_refused++;
-		strncpy(ack.text, err.text, sizeof(ack.text) - 1);
+		snprintf(ack.text, sizeof(ack.text), "%.*s", (int)sizeof(ack.text) - 1, err.text);
 	} else {
 		worker->counters->segments_applied++;
 		if (message->table == TABLE_ENDPOINTS)

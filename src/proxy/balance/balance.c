@@ -25,6 +25,8 @@ const struct endpoint_record *balance_pick(struct balance *balance,
 	switch ((enum upstream_algorithm)choice->algorithm) {
 	case UPSTREAM_ROUND_ROBIN:
 		return round_robin_pick(balance, choice);
+	case UPSTREAM_ALGORITHM_COUNT:
+		break;
 	}
 	BUG_ON(true);
 	return NULL;
