@@ -9,6 +9,7 @@
 #include "cli/run_flags.h"
 #include "run/listeners.h"
 #include "run/run.h"
+#include "run/spawn.h"
 #include "stats/stats.h"
 
 static const char help_head[] =
@@ -114,7 +115,7 @@ static int run_with(const struct run_flags *flags, char **control_flags)
 	log_info("starting", "version=%s workers=%u pid=%d", INGOT_VERSION, options.workers,
 		 (int)getpid());
 	run_flags_log_later(flags);
-	if (open_programs(&options, &err) == -1)
+	if (spawn_hold_standard(&err) == -1 || open_programs(&options, &err) == -1)
 		return could_not(&err);
 	return run_until_stopped(&options);
 }

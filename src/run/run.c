@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run/run.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -248,26 +247,11 @@ static void close_all(struct parent *parent)
 	loop_free(parent->loop);
 }
 
-/* Sockets must not get the numbers of standard descriptors that whoever started us had closed. */
-static int hold_standard_descriptors(struct error *err)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd != -1 && fd <= STDERR_FILENO);
-	if (fd == -1)
-		return error_sys(err, "cannot open /dev/null");
-	close(fd);
-	return 0;
-}
-
 static int prepare(struct parent *parent, struct error *err)
 {
 	uint64_t descriptors;
 
-	if (hold_standard_descriptors(err) == -1 ||
-	    sandbox_raise_descriptors(&descriptors, err) == -1)
+	if (sandbox_raise_descriptors(&descriptors, err) == -1)
 		return -1;
 	parent->connections_max = connections_for(descriptors);
 	random_seed(&parent->random, clock_monotonic_ns());

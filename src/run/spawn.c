@@ -30,6 +30,19 @@ struct birth {
 
 extern char **environ;
 
+int spawn_hold_standard(struct error *err)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd != -1 && fd <= STDERR_FILENO);
+	if (fd == -1)
+		return error_sys(err, "cannot open /dev/null");
+	close(fd);
+	return 0;
+}
+
 static bool is_bare(const char *variable)
 {
 	for (unsigned i = 0; i < BARE_COUNT; i++) {

@@ -34,6 +34,10 @@ struct spawned {
 	int pidfd; /* readable when it has ended; the caller closes it */
 };
 
+/* Opens /dev/null where whoever started us had closed 0, 1 or 2, so that nothing of ours gets these numbers. First of
+ * all, before anything is opened. 0 or -1. */
+int spawn_hold_standard(struct error *err);
+
 /* Returns once the program runs. It starts with SIGINT, SIGTERM and SIGHUP blocked, since a terminal
  * sends them to all, and with SIGPIPE ignored. 0, or -1 where it could not be started. */
 int spawn(const struct spawn *what, struct spawned *child, struct error *err);
