@@ -16,12 +16,13 @@
 enum h1_status { H1_MORE, H1_DONE, H1_BAD };
 
 struct h1_limits {
-	uint32_t line_bytes;   /* request line, without its CRLF: beyond it 414 */
-	uint32_t field_bytes;  /* name, colon, value of one field: beyond it 431 */
-	uint32_t head_bytes;   /* sum over all fields of name + value + 32, and bytes of the head as such */
-	uint32_t fields;       /* at most HEAD_REQUEST_FIELDS_MAX or HEAD_RESPONSE_FIELDS_MAX */
-	bool underscores;      /* enable-underscores-in-headers: names may hold '_' (H9) */
-	bool keep_odd_names;   /* ignore-invalid-headers off: other token names pass as well */
+	uint32_t line_bytes;  /* request line, without its CRLF: beyond it 414 */
+	uint32_t field_bytes; /* name, colon, value of one field: beyond it 431 */
+	uint32_t
+		head_bytes; /* sum over all fields of name + value + 32, and bytes of the head as such */
+	uint32_t fields;     /* at most HEAD_REQUEST_FIELDS_MAX or HEAD_RESPONSE_FIELDS_MAX */
+	bool underscores;    /* enable-underscores-in-headers: names may hold '_' (H9) */
+	bool keep_odd_names; /* ignore-invalid-headers off: other token names pass as well */
 };
 
 /* How far the head was read. Zeroed by the caller before the first bytes of each head, and again

@@ -41,14 +41,14 @@ struct request_head {
 	uint64_t content_length; /* with BODY_LENGTH; 0 with BODY_NONE */
 	enum method method_id;
 	enum body_framing framing;
-	uint8_t version_minor;        /* of HTTP/1: 0 or 1 */
-	bool keep_alive;              /* what version and Connection ask for */
-	bool expect_continue;         /* HTTP/1.1, a body is to come, Expect: 100-continue */
-	bool has_content_length;      /* a Content-Length was there, maybe 0 */
-	bool wants_websocket;         /* H58: a valid WebSocket upgrade */
-	bool accepts_trailers;        /* TE: trailers */
-	struct span websocket_key;    /* with wants_websocket */
-	struct header *headers;       /* storage of the caller, HEAD_REQUEST_FIELDS_MAX elements */
+	uint8_t version_minor;     /* of HTTP/1: 0 or 1 */
+	bool keep_alive;           /* what version and Connection ask for */
+	bool expect_continue;      /* HTTP/1.1, a body is to come, Expect: 100-continue */
+	bool has_content_length;   /* a Content-Length was there, maybe 0 */
+	bool wants_websocket;      /* H58: a valid WebSocket upgrade */
+	bool accepts_trailers;     /* TE: trailers */
+	struct span websocket_key; /* with wants_websocket */
+	struct header *headers;    /* storage of the caller, HEAD_REQUEST_FIELDS_MAX elements */
 	uint32_t header_count;
 	uint64_t present[(HEADER_COUNT + 63) / 64]; /* bit id: a field with that id is there */
 };
@@ -56,7 +56,7 @@ struct request_head {
 struct response_head {
 	uint16_t status; /* 100 … 599 */
 	uint8_t version_minor;
-	struct span reason; /* may be empty */
+	struct span reason;        /* may be empty */
 	enum body_framing framing; /* by fields and request method (RFC 9112, 6.3) */
 	uint64_t content_length;
 	bool has_content_length; /* also for HEAD, whose framing is BODY_NONE */

@@ -22,7 +22,7 @@ struct uri {
 	struct span match_path; /* after P1, P2 and P4: what routes are looked up with */
 	struct span sent_path;  /* path, or where P2 changed something the path after P1 and P2 */
 	bool https;             /* scheme of an absolute target */
-	bool has_readings;      /* P5: '%2F', '%5C', ';' or '//' is in it, so uri_reading may differ */
+	bool has_readings; /* P5: '%2F', '%5C', ';' or '//' is in it, so uri_reading may differ */
 };
 
 /* Takes a target apart and normalizes its path. method decides which forms are allowed (H25, H26).
@@ -32,24 +32,27 @@ enum fault uri_parse(struct span target, enum method method, struct arena *arena
 
 /* The other readings of a path (P5): what a backend could take it for. */
 enum uri_reading {
-	URI_READING_DECODED_SLASH, /* %2F and %5C are separators */
-	URI_READING_NO_PARAMETERS, /* each segment ends at its ';' */
-	URI_READING_UNMERGED,      /* runs of '/' are not merged */
-	URI_READING_DECODED_NO_PARAMETERS,
+	URI_READING_DECODED_SLASH,         /* %2F and %5C are separators */
+	URI_READING_NO_PARAMETERS,         /* each segment ends at its ';' */
+	URI_READING_UNMERGED,              /* runs of '/' are not merged */
+	URI_READING_DECODED_NO_PARAMETERS, /* first the one, then the other */
+	URI_READING_NO_PARAMETERS_DECODED, /* the other way round */
 	URI_READING_COUNT
 };
 
-/* The match path under that reading, in the arena; {NULL, 0} when the reading has none of its own
- * (it climbs above the root), or memory is out. */
+/* The match path under that reading, in the arena. {NULL, 0}: it climbs above the root, or memory is
+ * out; then nothing is known of that reading and the request must be refused. */
 struct span uri_read(const struct uri *uri, enum uri_reading reading, struct arena *arena);
 
 enum { HOST_NAME_BYTES = 253 };
 
 struct host {
 	struct span value; /* as received */
-	struct span name;  /* lower case, no port, no trailing dot; IPv6 literals keep their brackets */
-	uint16_t port;     /* 0: none was given */
-	char storage[HOST_NAME_BYTES + 3]; /* private to uri.c: where name lies when it had to be changed */
+	struct span
+		name;  /* lower case, no port, no trailing dot; IPv6 literals keep their brackets */
+	uint16_t port; /* 0: none was given */
+	char storage[HOST_NAME_BYTES +
+		     3]; /* private to uri.c: where name lies when it had to be changed */
 };
 
 /* Checks and levels the value of a Host field or an authority (H34–H36). False: it is malformed or
