@@ -1,0 +1,93 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs the example in the foreground: the pods as `ingot echo` processes, and two controllers, one for each class.
+# Ctrl-C ends all of it. usage: run.sh PATH-OF-INGOT
+set -eu
+ingot=$(realpath "${1:?usage: run.sh PATH-OF-INGOT}")
+here=$(realpath "$(dirname "$0")")
+place=$(mktemp -d)
+pids=""
+
+fail()
+{
+	printf 'portal: %s\n' "$*" >&2
+	exit 1
+}
+
+# Ends what was started here, and nothing else.
+end()
+{
+	trap '' INT TERM
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null || true
+	done
+	wait
+	rm -rf "$place"
+	trap - EXIT
+}
+trap end EXIT
+trap 'end; exit 0' INT TERM
+
+pod()
+{
+	"$ingot" echo --name "$1" --listen "127.0.0.1:$2" 2>>"$place/pods.log" &
+	pids="$pids $!"
+}
+
+# controller NAME CLASS CONTROLLER HTTP-PORT ADMIN-PORT
+controller()
+{
+	"$ingot" run --manifests "$here/manifests" --ingress-class "$2" --controller-class "$3" \
+		--bind-address 127.0.0.1 --http-port "$4" --admin-address "127.0.0.1:$5" \
+		--workers 2 --state-dir "$place/$1" --log-level warn &
+	pids="$pids $!"
+}
+
+# Both must answer 200 on /readyz within ten seconds, while everything started here lives.
+await_ready()
+{
+	tries=0
+	until [ "$(curl -s -o /dev/null -w '%{http_code}' "127.0.0.1:$1/readyz")" = 200 ]; do
+		for pid in $pids; do
+			kill -0 "$pid" 2>/dev/null || {
+				cat "$place/pods.log" >&2
+				fail "a process ended early, see above"
+			}
+		done
+		tries=$((tries + 1))
+		[ "$tries" -lt 100 ] || fail "no readiness at 127.0.0.1:$1 within 10 s"
+		sleep 0.1
+	done
+}
+
+pod portal-1 9101
+pod portal-2 9102
+pod portal-3 9103
+pod core-1 9111
+pod core-2 9112
+pod portal2-1 9121
+pod portal2-2 9122
+controller nginx-ingress-controller nginx k8s.io/ingress-nginx 8080 10254
+controller ingress-nginx nginx2 k8s.io/ingress-nginx2 8081 10255
+await_ready 10254
+await_ready 10255
+
+cat <<'END'
+
+Two controllers are running: class nginx at 127.0.0.1:8080, class nginx2 at 127.0.0.1:8081.
+In another terminal, try:
+
+  curl -H 'Host: portal.com'  127.0.0.1:8080     a pod of portal; again: the next one
+  curl -H 'Host: k8s.core'    127.0.0.1:8080     a pod of core
+  curl -H 'Host: portal2.com' 127.0.0.1:8081     a pod of portal2, through its own controller
+  curl -H 'Host: portal2.com' 127.0.0.1:8080     404: not the class of this controller
+  curl -H 'Host: unknown.com' 127.0.0.1:8080     404: no Ingress names this host
+  curl 127.0.0.1:10254/readyz                    200: every worker serves the whole table
+  curl 127.0.0.1:10254/metrics                   what it counted
+
+Change a file in examples/portal/manifests/ and ask again: no restart, no reload.
+Below: one line for each request. Ctrl-C ends everything.
+
+END
+wait
+fail "a controller or pod ended, see above"
