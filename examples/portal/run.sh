@@ -15,6 +15,7 @@ fail()
 }
 
 # Ends what was started here, and nothing else.
+# shellcheck disable=SC2317 # called by traps
 end()
 {
 	trap '' INT TERM

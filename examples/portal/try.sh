@@ -9,7 +9,7 @@ ask()
 	n=0
 	while [ "$n" -lt 40 ]; do
 		n=$((n + 1))
-		curl -s -w '%{http_code}\n' -H "Host: $1" "127.0.0.1:$2"
+		curl -s -w '\n%{http_code}\n' -H "Host: $1" "127.0.0.1:$2"
 	done | sed -n 's/.*"name": "\([^"]*\)".*/\1/p; /^[0-9][0-9][0-9]$/p' | sort -u |
 		tr '\n' ' ' | sed "s/^/$1 at $2: /; s/ $//"
 	echo

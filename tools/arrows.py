@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks that includes between the folders of src/ point along the arrows of arrows.txt.
+
+usage: arrows.py [SOURCE-DIRECTORY]
+"""
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+
+
+def read_arrows(text):
+    """{folder: [what it may include]}, itself among it."""
+    arrows = {}
+    for line in text.splitlines():
+        line = line.split("#", 1)[0].strip()
+        if line:
+            folder, _, allowed = line.partition(":")
+            arrows[folder.strip()] = [folder.strip(), *allowed.split()]
+    return arrows
+
+
+def is_allowed(target, allowed):
+    """target: "kube/store.h"; allowed: folders, or files without their ending."""
+    stem = target.rsplit(".", 1)[0]
+    return any(stem == entry or target.startswith(entry + "/") for entry in allowed)
+
+
+def forbidden(source, arrows):
+    """Lines that tell of each include that points elsewhere."""
+    for path in sorted(source.rglob("*.[ch]")):
+        relative = path.relative_to(source)
+        folder = relative.parts[0]
+        if folder not in arrows:
+            yield f"src/{relative}: the folder {folder} is not in tools/arrows.txt"
+            continue
+        text = path.read_text(encoding="utf-8")
+        for match in INCLUDE.finditer(text):
+            line = text.count("\n", 0, match.start(1)) + 1
+            target = match[1]
+            if "/" not in target:
+                yield f"src/{relative}:{line}: \"{target}\" is not written from src/ on"
+            elif not is_allowed(target, arrows[folder]):
+                yield (f"src/{relative}:{line}: {folder} may not include {target} "
+                       f"(allowed: {' '.join(arrows[folder])})")
+
+
+def main():
+    source = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "src"
+    arrows = read_arrows((HERE / "arrows.txt").read_text(encoding="utf-8"))
+    found = list(forbidden(source, arrows))
+    print("\n".join(found) if found else "every include points along an arrow")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
