@@ -121,10 +121,15 @@ static void on_process(struct loop_source *source, uint32_t events)
 {
 	struct role *role = container_of(source, struct role, process);
 	struct role_end end = reap(role);
-	uint32_t delay_ms = restart_on_death(&role->restart, loop_now_ns(role->loop), role->random);
+	uint32_t delay_ms = 0;
 
 	(void)events;
-	role_move(role, role->state == ROLE_ENDING ? ROLE_OVER : ROLE_DOWN);
+	if (role->state == ROLE_ENDING) {
+		role_move(role, ROLE_OVER);
+	} else {
+		role_move(role, ROLE_DOWN);
+		delay_ms = restart_on_death(&role->restart, loop_now_ns(role->loop), role->random);
+	}
 	log_end(role, &end, delay_ms);
 	role->on_gone(role, &end);
 	if (role->state == ROLE_DOWN)
