@@ -24,7 +24,7 @@ struct model_options {
 	bool ingress_class_by_name;
 	bool watch_without_class;
 	bool disable_catch_all;
-	bool allow_external_name;      /* --disable-svc-external-name turns it off */
+	bool allow_external_name; /* --disable-svc-external-name turns it off */
 	bool tenant_destinations_free; /* endpoints may be loopback and the like: a directory is trusted */
 };
 
@@ -57,12 +57,28 @@ struct model_settings {
 	uint32_t trusted_count;
 };
 
+/* When another endpoint is tried (proxy-next-upstream), in the order of table/routes.h, enum next_upstream. */
+enum model_retry {
+	MODEL_RETRY_ERROR,
+	MODEL_RETRY_TIMEOUT,
+	MODEL_RETRY_INVALID_HEADER,
+	MODEL_RETRY_HTTP_500,
+	MODEL_RETRY_HTTP_502,
+	MODEL_RETRY_HTTP_503,
+	MODEL_RETRY_HTTP_504,
+	MODEL_RETRY_HTTP_403,
+	MODEL_RETRY_HTTP_404,
+	MODEL_RETRY_HTTP_429,
+	MODEL_RETRY_NON_IDEMPOTENT,
+	MODEL_RETRY_COUNT
+};
+
 struct model_policy {
 	uint64_t body_limit_bytes;
 	uint32_t connect_timeout_ms;
 	uint32_t send_timeout_ms;
 	uint32_t read_timeout_ms;
-	uint32_t next_upstream; /* bits as in table/routes.h, enum next_upstream; model names them itself */
+	uint32_t next_upstream; /* BIT(enum model_retry) */
 	uint32_t next_upstream_tries;
 	uint32_t next_upstream_timeout_ms;
 	uint32_t response_head_bytes;
@@ -79,46 +95,48 @@ struct model_endpoint {
 struct model_upstream {
 	struct map_entry by_key; /* key: "namespace/service:port" */
 	struct model_upstream *next;
-	struct span name;      /* "namespace-service-port" */
+	struct span name; /* "namespace-service-port" */
 	struct span namespace;
 	struct span service;
-	struct span port_name;      /* name of the Service port: that of the slices' port */
-	uint16_t target_number;     /* for slices without ports */
-	struct span external_name;  /* ExternalName Services; else empty */
+	struct span port_name;     /* name of the Service port: that of the slices' port */
+	uint16_t target_number;    /* for slices without ports */
+	struct span external_name; /* ExternalName Services; else empty */
 	uint16_t external_port;
-	uint32_t number;            /* 0, 1, … in this model; stable ids are compile's */
+	uint32_t number; /* 0, 1, … in this model; stable ids are compile's */
 };
 
 enum model_answer { MODEL_PROXY, MODEL_NOT_FOUND, MODEL_NO_SERVICE, MODEL_DENIED };
 enum model_path_type { MODEL_EXACT, MODEL_PREFIX };
 
 struct model_route {
-	struct model_route *next;    /* next of its host, in order of age */
-	struct span path;            /* begins with '/' */
+	struct model_route *next; /* next of its host, in order of age */
+	struct span path; /* begins with '/'; as requests are compared: unreserved bytes plain,
+				      * '%' and what no path may hold percent-encoded in capitals */
 	enum model_path_type type;
 	enum model_answer answer;
 	const struct model_upstream *upstream; /* with MODEL_PROXY */
 	const struct model_policy *policy;
-	bool implicit;               /* the root that every host has */
-	bool default_backend;        /* leads to the default backend */
-	struct span namespace;       /* of the Ingress; empty for the built-in default */
+	bool implicit;         /* the root that every host has */
+	bool default_backend;  /* leads to the default backend */
+	struct span namespace; /* of the Ingress; empty for the built-in default */
 	struct span ingress;
-	struct span service;         /* as written */
-	struct span service_port;    /* as written */
-	struct span field;           /* "spec.rules[0].http.paths[1]" */
+	struct span service;      /* as written */
+	struct span service_port; /* as written */
+	struct span field;        /* "spec.rules[0].http.paths[1]" */
 };
 
 struct model_host {
 	struct map_entry by_name;
-	struct model_host *next;     /* in order of first mention */
-	struct span name;            /* lower case; "*.shop.example" for a wildcard; empty: every other host */
+	struct model_host *next; /* in order of first mention */
+	struct span name; /* lower case; "*.shop.example" for a wildcard; empty: every other host */
 	struct model_route *first;
 	struct model_route **last;
 	uint32_t route_count;
 };
 
 struct model {
-	struct arena arena; /* owns everything below; borrows text of the store's objects while it lives */
+	struct arena
+		arena; /* owns everything below; borrows text of the store's objects while it lives */
 	struct model_settings settings;
 	struct map hosts_by_name;
 	struct model_host *first_host;

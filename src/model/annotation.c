@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/annotation.h"
+
+#include <string.h>
+
+#include "model/nearest.h"
+#include "model/scalar.h"
+
+enum class {
+	CLASS_GUARD,
+	CLASS_LATER,
+	CLASS_CANARY,
+	CLASS_REFUSED,
+	CLASS_NO_EFFECT,
+	CLASS_REMOVED,
+};
+
+struct annotation {
+	const char *name;
+	enum class class;
+	const char *inert; /* NULL: every value means something */
+};
+
+static const struct annotation annotations[] = {
+#define ANNOTATION(name, class, inert) {name, CLASS_##class, inert},
+#include "model/annotation.def"
+#undef ANNOTATION
+};
+
+enum { ANNOTATION_COUNT = sizeof(annotations) / sizeof(annotations[0]) };
+
+#define PREFIX "nginx.ingress.kubernetes.io/"
+
+/* One annotation of an Ingress. */
+struct found {
+	const struct ingress *ingress;
+	struct span name; /* without prefix */
+	struct span value;
+	struct span field; /* its path */
+	struct diagnostics *diagnostics;
+};
+
+static const struct annotation *find(struct span name)
+{
+	size_t low = 0;
+	size_t high = ANNOTATION_COUNT;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = span_compare(span_from(annotations[middle].name), name);
+
+		if (order == 0)
+			return &annotations[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+static bool is_inert(const struct annotation *annotation, struct span value)
+{
+	struct span inert = span_from(annotation->inert);
+	bool wanted;
+	bool given;
+
+	if (inert.len == 0)
+		return false;
+	/* "0" is a number here: `limit-rps: "false"` is no way to say it */
+	if (inert.ptr[0] != '0' && scalar_bool(inert, &wanted) && scalar_bool(value, &given))
+		return wanted == given;
+	return span_equals_nocase(value, inert);
+}
+
+static void report_unknown(const struct found *found)
+{
+	struct nearest nearest = nearest_to(found->name);
+
+	for (size_t i = 0; i < ANNOTATION_COUNT; i++)
+		nearest_offer(&nearest, span_from(annotations[i].name));
+	if (nearest.best.ptr != NULL)
+		diagnostics_add(found->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
+				&found->ingress->object, found->field,
+				"unknown (did you mean %.*s?); it has no effect",
+				(int)nearest.best.len, nearest.best.ptr);
+	else
+		diagnostics_add(found->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
+				&found->ingress->object, found->field, "unknown; it has no effect");
+}
+
+/* Snippets that look like protection: the Ingress must not be open without them (compat spec, 29). */
+static bool looks_like_a_guard(struct span snippet)
+{
+	static const char *const words[] = {"deny",   "allow",       "auth",       "return 4",
+					    "limit_", "secure_link", "modsecurity"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (memmem(snippet.ptr, snippet.len, words[i], strlen(words[i])) != NULL)
+			return true;
+	return false;
+}
+
+static void refuse(const struct found *found, struct annotation_verdict *verdict)
+{
+	bool guards = looks_like_a_guard(found->value);
+
+	diagnostics_add(
+		found->diagnostics, DIAGNOSTIC_ANNOTATION_REFUSED, &found->ingress->object,
+		found->field,
+		"Ingot never executes configuration snippets. Annotation \"%.*s\" was %s. See "
+		"the migration guide for native replacements.%s",
+		(int)found->name.len, found->name.ptr, guards ? "rejected" : "ignored",
+		guards ? " It looks like protection, so the routes of this Ingress answer 503"
+		       : "");
+	verdict->denied |= guards;
+}
+
+static void judge(const struct found *found, struct annotation_verdict *verdict)
+{
+	const struct annotation *annotation = find(found->name);
+	const struct object *object = &found->ingress->object;
+
+	if (annotation == NULL) {
+		report_unknown(found);
+		return;
+	}
+	if (is_inert(annotation, found->value))
+		return;
+	switch (annotation->class) {
+	case CLASS_GUARD:
+		verdict->denied = true;
+		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_GUARD, object,
+				found->field,
+				"guards this Ingress and is not obeyed yet; its routes answer 503 "
+				"until it is removed");
+		break;
+	case CLASS_CANARY:
+		verdict->canary = true;
+		diagnostics_add(
+			found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object, found->field,
+			"not obeyed yet; this Ingress is not served, all requests go to the "
+			"main one");
+		break;
+	case CLASS_LATER:
+		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
+				found->field, "not obeyed yet; the Ingress is served without it");
+		break;
+	case CLASS_REMOVED:
+		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
+				found->field, "an annotation of old releases; it has no effect");
+		break;
+	case CLASS_REFUSED:
+		refuse(found, verdict);
+		break;
+	case CLASS_NO_EFFECT:
+		break;
+	}
+}
+
+struct annotation_verdict annotation_read(const struct ingress *ingress,
+					  struct diagnostics *diagnostics)
+{
+	const struct pairs *pairs = &ingress->object.annotations;
+	struct annotation_verdict verdict = {0};
+	struct buf field = {0};
+
+	for (uint32_t i = 0; i < pairs->count; i++) {
+		struct found found = {.ingress = ingress,
+				      .name = span_skip(pairs->items[i].key, sizeof(PREFIX) - 1),
+				      .value = pairs->items[i].value,
+				      .diagnostics = diagnostics};
+
+		if (!span_starts_with(pairs->items[i].key, S(PREFIX)) || found.name.len == 0)
+			continue;
+		buf_clear(&field);
+		buf_add(&field, S("metadata.annotations"));
+		field_path_add(&field, pairs->items[i].key);
+		found.field = buf_span(&field);
+		judge(&found, &verdict);
+	}
+	buf_fini(&field);
+	return verdict;
+}

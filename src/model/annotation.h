@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Annotations of ingress-nginx on an Ingress (compat spec, 33.1): what each means is in annotation.def. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "kube/diagnostic.h"
+#include "kube/object/ingress.h"
+
+struct annotation_verdict {
+	bool denied; /* something guards and is not obeyed: the routes answer 503 */
+	bool canary; /* an addition to another Ingress: not served at all */
+};
+
+/* A diagnostic for each that is not obeyed. */
+struct annotation_verdict annotation_read(const struct ingress *ingress,
+					  struct diagnostics *diagnostics);

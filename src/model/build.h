@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A model in the making. Private to model/. */
+#pragma once
+
+#include "model/model.h"
+
+struct build {
+	struct model *model;
+	const struct store *store;
+	const struct model_options *options;
+	struct diagnostics *diagnostics;
+	const struct model_policy *policy; /* of every route so far; in the arena of the model */
+	struct arena arena;                /* goes with the build */
+	struct map refused;   /* upstreams that cannot be: reported once (upstream.c) */
+	struct map routes;    /* made routes by host, type and path (route.c) */
+	unsigned suggestions; /* "there is …" that were looked for: each costs a walk */
+};
+
+/* From the Ingresses of the store (from_ingress.c). */
+void build_from_ingresses(struct build *build);

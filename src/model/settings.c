@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/settings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "model/nearest.h"
+#include "model/scalar.h"
+
+enum { BUFFER_SIZE_MAX = 16 << 20 };
+
+enum key_class { KEY_OBEYED, KEY_LATER, KEY_GUARD, KEY_NO_EFFECT, KEY_REMOVED, KEY_REFUSED };
+
+enum key_type {
+	TYPE_NONE,
+	TYPE_SECONDS,
+	TYPE_SECONDS_OR_NONE,
+	TYPE_TIME,
+	TYPE_COUNT,
+	TYPE_COUNT_OR_NONE,
+	TYPE_SIZE,
+	TYPE_BUFFER_SIZE,
+	TYPE_BOOL,
+	TYPE_SWITCH_ON,
+	TYPE_SWITCH_OFF,
+	TYPE_HEADER_BUFFERS,
+	TYPE_RETRY_CASES,
+	TYPE_NETWORKS,
+};
+
+struct key {
+	const char *name;
+	enum key_class class;
+	enum key_type type;
+	size_t field; /* offset in struct config */
+};
+
+static const struct key keys[] = {
+#define KEY_VALUE(name, type, field) \
+	{name, KEY_OBEYED, TYPE_##type, offsetof(struct config, field)},
+#define KEY(name, class) {name, KEY_##class, TYPE_NONE, 0},
+#include "model/config_key.def"
+#undef KEY_VALUE
+#undef KEY
+};
+
+enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
+
+/* What is being read. */
+struct reading {
+	struct config *config;
+	struct arena *arena;
+	bool has_networks;
+};
+
+static const struct key *find_key(struct span name)
+{
+	size_t low = 0;
+	size_t high = KEY_COUNT;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = span_compare(span_from(keys[middle].name), name);
+
+		if (order == 0)
+			return &keys[middle];
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* Private addresses: who is trusted when a switch says "trust" and no list says whom (security spec, F1). */
+static void trust_private(struct model_settings *settings, struct arena *arena)
+{
+	static const char *const private[] = {"10.0.0.0/8",  "172.16.0.0/12", "192.168.0.0/16",
+					      "127.0.0.0/8", "::1/128",       "fc00::/7"};
+	enum { COUNT = sizeof(private) / sizeof(private[0]) };
+	struct ip_network *networks = arena_take(arena, COUNT * sizeof(*networks));
+
+	for (size_t i = 0; i < COUNT; i++)
+		BUG_ON(!ip_network_parse(span_from(private[i]), &networks[i]));
+	settings->trusted = networks;
+	settings->trusted_count = COUNT;
+}
+
+void settings_default(struct config *config, struct arena *arena)
+{
+	*config = (struct config){
+		.settings =
+			{
+				.client_header_timeout_ms = 60000,
+				.client_body_timeout_ms = 60000,
+				.keep_alive_timeout_ms = 75000,
+				.keep_alive_requests = 1000,
+				.header_line_bytes = 8 << 10,
+				.header_total_bytes = 32 << 10,
+				.upstream_keepalive_connections = 320,
+				.upstream_keepalive_timeout_ms = 60000,
+				.upstream_keepalive_time_ms = 3600000,
+				.upstream_keepalive_requests = 10000,
+				.drain_timeout_ms = 240000,
+				.ignore_invalid_headers = true,
+				.generate_request_id = true,
+				.access_log = true,
+			},
+		.policy =
+			{
+				.body_limit_bytes = 1 << 20,
+				.connect_timeout_ms = 5000,
+				.send_timeout_ms = 60000,
+				.read_timeout_ms = 60000,
+				.next_upstream = BIT(MODEL_RETRY_ERROR) | BIT(MODEL_RETRY_TIMEOUT),
+				.next_upstream_tries = 3,
+				.response_head_bytes = 4 << 10,
+			},
+	};
+	trust_private(&config->settings, arena);
+}
+
+/* Parsers: false leaves the field alone. */
+
+static bool read_count(struct span text, uint64_t least, uint64_t most, uint64_t unit, void *field)
+{
+	uint64_t number;
+
+	if (!span_to_u64(text, &number) || number < least || number > most / unit)
+		return false;
+	*(uint32_t *)field = (uint32_t)(number * unit);
+	return true;
+}
+
+static bool read_time(struct span text, void *field)
+{
+	uint64_t ms;
+
+	if (!scalar_time_ms(text, &ms) || ms == 0)
+		return false;
+	*(uint32_t *)field = (uint32_t)ms;
+	return true;
+}
+
+static bool read_buffer_size(struct span text, void *field)
+{
+	uint64_t bytes;
+
+	if (!scalar_size(text, &bytes) || bytes == 0 || bytes > BUFFER_SIZE_MAX)
+		return false;
+	*(uint32_t *)field = (uint32_t)bytes;
+	return true;
+}
+
+static bool read_switch(struct span text, bool to, void *field)
+{
+	bool on;
+
+	if (!scalar_bool(text, &on))
+		return false;
+	if (on)
+		*(bool *)field = to;
+	return true;
+}
+
+/* "4 8k": one line may have the size, the whole head all of it. */
+static bool read_header_buffers(struct span text, struct model_settings *settings)
+{
+	struct span size = text;
+	struct span count = span_cut(&size, ' ');
+	uint64_t number;
+	uint64_t bytes;
+
+	if (!span_to_u64(count, &number) || !scalar_size(span_trim(size), &bytes) || number == 0 ||
+	    number > BUFFER_SIZE_MAX || bytes == 0 || bytes > BUFFER_SIZE_MAX / number)
+		return false;
+	settings->header_line_bytes = (uint32_t)bytes;
+	settings->header_total_bytes = (uint32_t)(number * bytes);
+	return true;
+}
+
+static bool read_retry_word(struct span word, uint32_t *cases)
+{
+	static const char *const words[MODEL_RETRY_COUNT] = {
+		[MODEL_RETRY_ERROR] = "error",
+		[MODEL_RETRY_TIMEOUT] = "timeout",
+		[MODEL_RETRY_INVALID_HEADER] = "invalid_header",
+		[MODEL_RETRY_HTTP_500] = "http_500",
+		[MODEL_RETRY_HTTP_502] = "http_502",
+		[MODEL_RETRY_HTTP_503] = "http_503",
+		[MODEL_RETRY_HTTP_504] = "http_504",
+		[MODEL_RETRY_HTTP_403] = "http_403",
+		[MODEL_RETRY_HTTP_404] = "http_404",
+		[MODEL_RETRY_HTTP_429] = "http_429",
+		[MODEL_RETRY_NON_IDEMPOTENT] = "non_idempotent",
+	};
+
+	for (unsigned i = 0; i < MODEL_RETRY_COUNT; i++) {
+		if (span_equals(word, span_from(words[i]))) {
+			*cases |= BIT(i);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_retry_cases(struct span text, void *field)
+{
+	uint32_t cases = 0;
+
+	if (span_equals(text, S("off"))) {
+		*(uint32_t *)field = 0;
+		return true;
+	}
+	while (text.len > 0) {
+		struct span word = span_cut(&text, ' ');
+
+		if (word.len > 0 && !read_retry_word(word, &cases))
+			return false;
+	}
+	if (cases == 0)
+		return false;
+	*(uint32_t *)field = cases;
+	return true;
+}
+
+static bool read_networks(struct reading *reading, struct span text)
+{
+	size_t most = 1;
+	uint32_t count = 0;
+	struct ip_network *networks;
+
+	for (size_t i = 0; i < text.len; i++)
+		most += text.ptr[i] == ',';
+	networks = arena_take(reading->arena, most * sizeof(*networks));
+	while (text.len > 0) {
+		struct span network = span_trim(span_cut(&text, ','));
+
+		if (network.len == 0)
+			continue;
+		if (!ip_network_parse(network, &networks[count]))
+			return false;
+		count++;
+	}
+	reading->config->settings.trusted = networks;
+	reading->config->settings.trusted_count = count;
+	reading->has_networks = true;
+	return true;
+}
+
+static bool read_value(struct reading *reading, const struct key *key, struct span text)
+{
+	void *field = (char *)reading->config + key->field;
+
+	switch (key->type) {
+	case TYPE_NONE:
+		return true;
+	case TYPE_SECONDS:
+		return read_count(text, 1, UINT32_MAX, 1000, field);
+	case TYPE_SECONDS_OR_NONE:
+		return read_count(text, 0, UINT32_MAX, 1000, field);
+	case TYPE_TIME:
+		return read_time(text, field);
+	case TYPE_COUNT:
+		return read_count(text, 1, UINT32_MAX, 1, field);
+	case TYPE_COUNT_OR_NONE:
+		return read_count(text, 0, UINT32_MAX, 1, field);
+	case TYPE_SIZE:
+		return scalar_size(text, field);
+	case TYPE_BUFFER_SIZE:
+		return read_buffer_size(text, field);
+	case TYPE_BOOL:
+		return scalar_bool(text, field);
+	case TYPE_SWITCH_ON:
+		return read_switch(text, true, field);
+	case TYPE_SWITCH_OFF:
+		return read_switch(text, false, field);
+	case TYPE_HEADER_BUFFERS:
+		return read_header_buffers(text, &reading->config->settings);
+	case TYPE_RETRY_CASES:
+		return read_retry_cases(text, field);
+	case TYPE_NETWORKS:
+		return read_networks(reading, text);
+	}
+	return false;
+}
+
+static const char *accepted(enum key_type type)
+{
+	static const char *const texts[] = {
+		[TYPE_NONE] = "",
+		[TYPE_SECONDS] = "it takes whole seconds from 1 on, for example \"60\"",
+		[TYPE_SECONDS_OR_NONE] = "it takes whole seconds, for example \"75\", or \"0\"",
+		[TYPE_TIME] = "it takes a time, for example \"90s\" or \"1h 30m\"",
+		[TYPE_COUNT] = "it takes a whole number from 1 on, for example \"1000\"",
+		[TYPE_COUNT_OR_NONE] = "it takes a whole number, for example \"3\", or \"0\"",
+		[TYPE_SIZE] =
+			"it takes a number with k, m or g, no space, for example \"10m\"; \"0\" "
+			"is no limit",
+		[TYPE_BUFFER_SIZE] =
+			"it takes a number with k or m, no space, at most 16m, for example "
+			"\"8k\"",
+		[TYPE_BOOL] = "it takes \"true\" or \"false\"",
+		[TYPE_SWITCH_ON] = "it takes \"true\" or \"false\"",
+		[TYPE_SWITCH_OFF] = "it takes \"true\" or \"false\"",
+		[TYPE_HEADER_BUFFERS] = "it takes a number and a size, for example \"4 8k\"",
+		[TYPE_RETRY_CASES] =
+			"it takes words such as \"error timeout http_503\", or \"off\"",
+		[TYPE_NETWORKS] = "it takes addresses and networks with commas, for example "
+				  "\"10.0.0.0/8,192.0.2.1\"",
+	};
+
+	return texts[type];
+}
+
+static void report_unknown(const struct config_map *map, struct span field, struct span name,
+			   struct diagnostics *diagnostics)
+{
+	struct nearest nearest = nearest_to(name);
+
+	for (size_t i = 0; i < KEY_COUNT; i++)
+		nearest_offer(&nearest, span_from(keys[i].name));
+	if (nearest.best.ptr != NULL)
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNKNOWN_KEY, &map->object, field,
+				"unknown (did you mean %.*s?); it has no effect",
+				(int)nearest.best.len, nearest.best.ptr);
+	else
+		diagnostics_add(diagnostics, DIAGNOSTIC_UNKNOWN_KEY, &map->object, field,
+				"unknown; it has no effect");
+}
+
+static bool is_switched_off(struct span text)
+{
+	bool on;
+
+	return scalar_bool(text, &on) && !on;
+}
+
+static void read_key(struct reading *reading, const struct config_map *map, struct span field,
+		     const struct pair *pair, struct diagnostics *diagnostics)
+{
+	const struct key *key = find_key(pair->key);
+	struct span text = span_trim(pair->value);
+	const struct object *object = &map->object;
+
+	if (key == NULL) {
+		report_unknown(map, field, pair->key, diagnostics);
+		return;
+	}
+	switch (key->class) {
+	case KEY_OBEYED:
+		if (!read_value(reading, key, text))
+			diagnostics_add(diagnostics, DIAGNOSTIC_BAD_VALUE, object, field,
+					"%s does not fit: %s; the default holds",
+					diagnostic_quote(pair->value), accepted(key->type));
+		break;
+	case KEY_LATER:
+		diagnostics_add(diagnostics, DIAGNOSTIC_KEY_NOT_YET, object, field,
+				"known, but not obeyed yet; it has no effect");
+		break;
+	case KEY_GUARD:
+		if (text.len > 0 && !is_switched_off(text))
+			diagnostics_add(diagnostics, DIAGNOSTIC_KEY_GUARD, object, field,
+					"known, but not obeyed yet; nothing is guarded by it");
+		break;
+	case KEY_REMOVED:
+		diagnostics_add(diagnostics, DIAGNOSTIC_KEY_NOT_YET, object, field,
+				"a key of old releases; it has no effect");
+		break;
+	case KEY_REFUSED:
+		if (!is_switched_off(text))
+			diagnostics_add(
+				diagnostics, DIAGNOSTIC_KEY_REFUSED, object, field,
+				"Ingot never executes configuration snippets; the key has no "
+				"effect. See the migration guide for native replacements");
+		break;
+	case KEY_NO_EFFECT:
+		break;
+	}
+}
+
+/* A switch that trusts and no list: said once, since ingress-nginx would trust everybody. */
+static void report_trust(const struct reading *reading, const struct config_map *map,
+			 struct diagnostics *diagnostics)
+{
+	if (!reading->config->settings.use_forwarded_headers || reading->has_networks)
+		return;
+	diagnostics_add(diagnostics, DIAGNOSTIC_TRUST_PRIVATE, &map->object, S("data"),
+			"forwarded headers are trusted from private addresses alone, because "
+			"proxy-real-ip-cidr is not set; write for example proxy-real-ip-cidr: "
+			"\"203.0.113.0/24\"");
+}
+
+void settings_read(struct config *config, const struct config_map *map, struct arena *arena,
+		   struct diagnostics *diagnostics)
+{
+	struct reading reading = {.config = config, .arena = arena};
+	struct buf field = {0};
+
+	for (uint32_t i = 0; i < map->data.count; i++) {
+		buf_clear(&field);
+		buf_add(&field, S("data"));
+		field_path_add(&field, map->data.items[i].key);
+		read_key(&reading, map, buf_span(&field), &map->data.items[i], diagnostics);
+	}
+	buf_fini(&field);
+	report_trust(&reading, map, diagnostics);
+}

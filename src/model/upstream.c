@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/upstream.h"
+
+#include "base/list.h"
+#include "model/nearest.h"
+#include "model/rule_text.h"
+
+enum { PORT_MAX = 65535, SUGGESTIONS_MAX = 100 };
+
+/* The Service port that a backend means, and where it is spelled. */
+struct wanted {
+	const struct service *service;
+	const struct service_port *port; /* NULL: an ExternalName that does not declare it */
+	struct span spelled;             /* "80" or "http" */
+	uint16_t number;                 /* 0: spelled by name */
+};
+
+static void report_missing_service(struct build *build, const struct ingress *ingress,
+				   struct span field, struct span name)
+{
+	const struct map *services = &build->store->objects[OBJECT_SERVICE];
+	struct span namespace = ingress->object.namespace;
+	struct nearest nearest = nearest_to(name);
+
+	if (build->suggestions++ < SUGGESTIONS_MAX) {
+		for (struct map_entry *at = map_next(services, NULL); at != NULL;
+		     at = map_next(services, at)) {
+			const struct object *each = container_of(at, struct object, by_name);
+
+			if (span_equals(each->namespace, namespace))
+				nearest_offer(&nearest, each->name);
+		}
+	}
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_SERVICE, &ingress->object, field,
+			"no Service %s in namespace %s%s%s%s; requests get 503",
+			diagnostic_quote(name), diagnostic_quote(namespace),
+			nearest.best.ptr == NULL ? "" : " (there is ",
+			nearest.best.ptr == NULL ? "" : diagnostic_quote(nearest.best),
+			nearest.best.ptr == NULL ? "" : ")");
+}
+
+/* "web 80, admin 9000" */
+static struct span list_ports(struct build *build, const struct service *service)
+{
+	enum { SHOWN = 10 };
+	struct buf list = {0};
+	struct span text;
+
+	for (uint32_t i = 0; i < service->port_count && i < SHOWN; i++) {
+		const struct service_port *port = &service->ports[i];
+
+		buf_printf(&list, "%s%.*s%s%u%s", i == 0 ? "" : ", ", (int)port->name.len,
+			   port->name.ptr == NULL ? "" : port->name.ptr,
+			   port->name.len == 0 ? "" : " ", port->port,
+			   port->protocol == SERVICE_TCP ? "" : " not TCP");
+	}
+	if (service->port_count > SHOWN)
+		buf_add(&list, S(", …"));
+	text = arena_copy(&build->arena, buf_span(&list));
+	buf_fini(&list);
+	return text;
+}
+
+static void report_missing_port(struct build *build, const struct ingress *ingress,
+				struct span field, const struct wanted *wanted)
+{
+	const struct object *service = &wanted->service->object;
+	struct span ports = list_ports(build, wanted->service);
+
+	if (wanted->number == 0)
+		diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_PORT, &ingress->object,
+				field,
+				"Service %s has no port named %s (it has: %s); requests get 503",
+				service->by_name.key.ptr, diagnostic_quote(wanted->spelled),
+				ports.len == 0 ? "none" : ports.ptr);
+	else
+		diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_PORT, &ingress->object,
+				field, "Service %s has no port %u (it has: %s); requests get 503",
+				service->by_name.key.ptr, wanted->number,
+				ports.len == 0 ? "none" : ports.ptr);
+}
+
+/* The first port whose number, target port or name is what was written, however it was written. */
+static const struct service_port *find_port(const struct wanted *wanted)
+{
+	const struct service *service = wanted->service;
+	uint64_t number = wanted->number;
+
+	if (number == 0)
+		span_to_u64(wanted->spelled, &number);
+	for (uint32_t i = 0; i < service->port_count; i++) {
+		const struct service_port *port = &service->ports[i];
+
+		if (port->protocol != SERVICE_TCP)
+			continue;
+		if ((number != 0 && (port->port == number || port->target_number == number)) ||
+		    span_equals(port->name, wanted->spelled) ||
+		    (port->target_name.len > 0 && span_equals(port->target_name, wanted->spelled)))
+			return port;
+	}
+	return NULL;
+}
+
+/* The path of a field of a Service, in the arena of the build. */
+static struct span port_field(struct build *build, const struct wanted *wanted, const char *field)
+{
+	return arena_printf(&build->arena, "spec.ports[%zu].%s",
+			    (size_t)(wanted->port - wanted->service->ports), field);
+}
+
+/* False: the port must never get what Ingot speaks. */
+static bool can_speak(struct build *build, const struct wanted *wanted)
+{
+	static const char *const plain[] = {"", "http", "http1", "tcp", "ws", "kubernetes.io/ws"};
+	struct span protocol = wanted->port->app_protocol;
+	bool h2c = span_equals(protocol, S("kubernetes.io/h2c"));
+
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (span_equals_nocase(protocol, span_from(plain[i])))
+			return true;
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_UNSUPPORTED_PROTOCOL,
+			&wanted->service->object, port_field(build, wanted, "appProtocol"),
+			"%s is not spoken yet; %s", diagnostic_quote(protocol),
+			h2c ? "requests get 503" : "HTTP/1.1 without TLS is used");
+	return !h2c;
+}
+
+static bool is_local_name(struct span name)
+{
+	return span_equals_nocase(name, S("localhost")) ||
+	       (name.len > 10 &&
+		span_equals_nocase(span_skip(name, name.len - 10), S(".localhost")));
+}
+
+/* Why an externalName cannot be used, behind the quoted name; NULL: it can. */
+static const char *external_fault(const struct build *build, struct span name)
+{
+	const struct model_options *options = build->options;
+	const char *special;
+	struct ip ip;
+
+	if (!options->allow_external_name)
+		return "is not followed, because of --disable-svc-external-name";
+	if (ip_parse(name, &ip)) {
+		special = ip_special_kind(&ip);
+		if (special == NULL || options->tenant_destinations_free)
+			return NULL;
+		return special;
+	}
+	if (span_ends_with(name, S(".")))
+		name.len--;
+	if (!rule_text_is_dns_name(name))
+		return "is not a DNS name";
+	if (is_local_name(name) && !options->tenant_destinations_free)
+		return "is this machine, which a Service may not lead to";
+	return NULL;
+}
+
+static bool can_follow(struct build *build, const struct service *service)
+{
+	const char *fault = external_fault(build, service->external_name);
+
+	if (fault == NULL)
+		return true;
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_EXTERNAL_NAME, &service->object,
+			S("spec.externalName"), "%s %s%s; requests get 503",
+			diagnostic_quote(service->external_name),
+			span_find(span_from(fault), ' ') == SIZE_MAX
+				? "is an address that a Service may "
+				  "not lead to: "
+				: "",
+			fault);
+	return false;
+}
+
+static uint16_t external_port(const struct wanted *wanted)
+{
+	if (wanted->port == NULL)
+		return wanted->number;
+	return wanted->port->target_number != 0 ? wanted->port->target_number : wanted->port->port;
+}
+
+/* The upstream of that Service and spelling, new or not; NULL when it cannot be, which is reported once. */
+static const struct model_upstream *get_upstream(struct build *build, const struct wanted *wanted)
+{
+	struct model *model = build->model;
+	const struct object *service = &wanted->service->object;
+	struct span key = arena_printf(&model->arena, "%s:%.*s", service->by_name.key.ptr,
+				       (int)wanted->spelled.len, wanted->spelled.ptr);
+	struct map_entry *entry = map_find(&model->upstreams_by_key, key);
+	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
+	struct model_upstream *upstream;
+
+	if (entry != NULL)
+		return container_of(entry, struct model_upstream, by_key);
+	if (map_find(&build->refused, key) != NULL)
+		return NULL;
+	if ((external && !can_follow(build, wanted->service)) ||
+	    (wanted->port != NULL && !can_speak(build, wanted))) {
+		entry = arena_take_zero(&build->arena, sizeof(*entry));
+		entry->key = key;
+		map_add(&build->refused, entry);
+		return NULL;
+	}
+	upstream = arena_take_zero(&model->arena, sizeof(*upstream));
+	upstream->by_key.key = key;
+	upstream->namespace = service->namespace;
+	upstream->service = service->name;
+	upstream->name = arena_printf(&model->arena, "%.*s-%.*s-%.*s", (int)service->namespace.len,
+				      service->namespace.ptr, (int)service->name.len,
+				      service->name.ptr, (int)wanted->spelled.len,
+				      wanted->spelled.ptr);
+	if (external) {
+		upstream->external_name = wanted->service->external_name;
+		upstream->external_port = external_port(wanted);
+	} else {
+		upstream->port_name = wanted->port->name;
+		upstream->target_number = wanted->port->target_number;
+		/* targetPort that is not given is the port itself */
+		if (upstream->target_number == 0 && wanted->port->target_name.len == 0)
+			upstream->target_number = wanted->port->port;
+	}
+	upstream->number = model->upstream_count++;
+	map_add(&model->upstreams_by_key, &upstream->by_key);
+	*model->last_upstream = upstream;
+	model->last_upstream = &upstream->next;
+	return upstream;
+}
+
+/* Whether one Service port is meant; what is not is reported. */
+static bool check_backend(struct build *build, const struct ingress *ingress,
+			  const struct ingress_backend *backend, struct span field)
+{
+	const struct object *object = &ingress->object;
+	const char *fault = NULL;
+
+	if (backend->has_resource && !backend->has_service) {
+		diagnostics_add(
+			build->diagnostics, DIAGNOSTIC_UNSUPPORTED_RESOURCE, object, field,
+			"leads to a resource (%s %s), which Ingot does not serve; it is left "
+			"out. A backend is a Service",
+			diagnostic_quote(backend->resource_kind),
+			diagnostic_quote(backend->resource_name));
+		return false;
+	}
+	if (backend->has_service && backend->has_resource)
+		fault = "names a service and a resource; it takes one of them, and is left out";
+	else if (!backend->has_service)
+		fault = "names no service; write service: {name: web, port: {number: 80}}. It is "
+			"left "
+			"out";
+	else if (backend->service_name.len == 0)
+		fault = "names a service without a name; it is left out";
+	else if (backend->port_name.len > 0 && backend->port_number != 0)
+		fault = "has a port with name and number; it takes one of them, and is left out";
+	else if (backend->port_name.len == 0 && backend->port_number == 0)
+		fault = "has no port; write port: {number: 80} or port: {name: http}. It is left "
+			"out";
+	else if (backend->port_number < 0 || backend->port_number > PORT_MAX)
+		fault = "has a port number that is not from 1 to 65535; it is left out";
+	if (fault != NULL)
+		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_BACKEND, object, field, "%s",
+				fault);
+	return fault == NULL;
+}
+
+bool upstream_resolve(struct build *build, const struct ingress *ingress,
+		      const struct ingress_backend *backend, struct span field,
+		      struct target *target)
+{
+	struct wanted wanted = {.spelled = backend->port_name};
+	bool external;
+
+	*target = (struct target){.answer = MODEL_NO_SERVICE, .service = backend->service_name};
+	if (!check_backend(build, ingress, backend, field))
+		return false;
+	if (wanted.spelled.len == 0) {
+		wanted.number = (uint16_t)backend->port_number;
+		wanted.spelled = arena_printf(&build->model->arena, "%u", wanted.number);
+	}
+	target->port = wanted.spelled;
+	wanted.service = store_find_service(build->store, ingress->object.namespace,
+					    backend->service_name);
+	if (wanted.service == NULL) {
+		report_missing_service(build, ingress, field, backend->service_name);
+		return true;
+	}
+	wanted.port = find_port(&wanted);
+	external = wanted.service->type == SERVICE_EXTERNAL_NAME;
+	if (wanted.port == NULL && (!external || wanted.number == 0)) {
+		report_missing_port(build, ingress, field, &wanted);
+		return true;
+	}
+	target->upstream = get_upstream(build, &wanted);
+	target->answer = target->upstream == NULL ? MODEL_NO_SERVICE : MODEL_PROXY;
+	return true;
+}
+
+static const struct service_port *first_tcp_port(const struct service *service)
+{
+	for (uint32_t i = 0; i < service->port_count; i++)
+		if (service->ports[i].protocol == SERVICE_TCP)
+			return &service->ports[i];
+	return NULL;
+}
+
+struct target upstream_default(struct build *build)
+{
+	struct target target = {.answer = MODEL_NOT_FOUND};
+	struct span name = build->options->default_backend;
+	struct span namespace = span_cut(&name, '/');
+	struct wanted wanted = {0};
+
+	if (namespace.len == 0)
+		return target;
+	wanted.service = store_find_service(build->store, namespace, name);
+	wanted.port = wanted.service == NULL ? NULL : first_tcp_port(wanted.service);
+	if (wanted.port == NULL) {
+		diagnostics_add_place(
+			build->diagnostics, DIAGNOSTIC_MISSING_SERVICE, (struct span){NULL, 0}, 0,
+			0,
+			"--default-backend-service: no Service %s%s; requests that no "
+			"rule takes get 404",
+			diagnostic_quote(build->options->default_backend),
+			wanted.service == NULL ? "" : " with a TCP port");
+		return target;
+	}
+	wanted.number = wanted.port->port;
+	wanted.spelled = arena_printf(&build->model->arena, "%u", wanted.number);
+	target.upstream = get_upstream(build, &wanted);
+	if (target.upstream == NULL)
+		return target;
+	target.answer = MODEL_PROXY;
+	target.service = wanted.service->object.name;
+	target.port = wanted.spelled;
+	return target;
+}
