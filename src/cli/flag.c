@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/flag.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/bug.h"
+#include "base/memory.h"
 #include "cli/flag_value.h"
 
 /* How far a mistyped word may be from what it is taken for, and how long a word may be for that. */
@@ -200,36 +203,93 @@ static bool is_flag(const char *text)
 	return text[0] == '-' && text[1] != '\0';
 }
 
-enum flags_result flags_parse(const struct flag_set *set, int argc, char **argv,
-			      struct flag_value *values, int *rest, struct error *err)
+/* The arguments are read in order; operands are kept aside meanwhile. */
+struct reading {
+	const struct flag_set *set;
+	char **argv;
+	int argc;
+	int at;
+	char **operands;
+	int operand_count;
+};
+
+static enum flags_result read_one(struct reading *reading, struct flag_value *values,
+				  struct error *err)
 {
-	int at = 1;
+	const struct flag_set *set = reading->set;
+	char *text = reading->argv[reading->at];
+	struct argument argument;
+	const struct flag *flag;
 
-	set_fallbacks(set, values);
-	while (at < argc && strcmp(argv[at], "--") != 0) {
-		struct argument argument;
-
-		if (!is_flag(argv[at])) {
-			error_set(err,
-				  "\"%s\" is not a flag, and nothing else is taken (%s --help)",
-				  argv[at], set->command);
-			return FLAGS_BAD;
+	if (!is_flag(text)) {
+		if (set->operands != NULL) {
+			reading->operands[reading->operand_count++] = text;
+			reading->at++;
+			return FLAGS_DONE;
 		}
-		argument = take_apart(argv[at]);
-		if (is_help(&argument))
-			return FLAGS_HELP;
-		if (take_flag(set, argv, &at, values, err) == -1)
-			return FLAGS_BAD;
-	}
-	at += at < argc; /* the "--" */
-	if (rest != NULL) {
-		*rest = at;
-	} else if (at < argc) {
-		error_set(err, "nothing may follow \"--\", but \"%s\" does (%s --help)", argv[at],
+		error_set(err, "\"%s\" is not a flag, and nothing else is taken (%s --help)", text,
 			  set->command);
 		return FLAGS_BAD;
 	}
+	argument = take_apart(text);
+	if (is_help(&argument))
+		return FLAGS_HELP;
+	if (take_flag(set, reading->argv, &reading->at, values, err) == -1)
+		return FLAGS_BAD;
+	flag = find_flag(set, &argument);
+	if (flag->type == FLAG_OPERAND)
+		reading->operands[reading->operand_count++] =
+			(char *)(uintptr_t)values[flag - set->flags].text;
 	return FLAGS_DONE;
+}
+
+/* Behind "--" all are operands. There are fewer of them than arguments, for the command's name is none. */
+static int put_operands_last(struct reading *reading)
+{
+	int rest;
+
+	while (reading->at < reading->argc)
+		reading->operands[reading->operand_count++] = reading->argv[reading->at++];
+	rest = reading->argc - reading->operand_count;
+	for (int i = 0; i < reading->operand_count; i++)
+		reading->argv[rest + i] = reading->operands[i];
+	return rest;
+}
+
+static enum flags_result read_all(struct reading *reading, struct flag_value *values, int *rest,
+				  struct error *err)
+{
+	const struct flag_set *set = reading->set;
+
+	while (reading->at < reading->argc && strcmp(reading->argv[reading->at], "--") != 0) {
+		enum flags_result result = read_one(reading, values, err);
+
+		if (result != FLAGS_DONE)
+			return result;
+	}
+	reading->at += reading->at < reading->argc; /* the "--" */
+	if (rest != NULL) {
+		*rest = set->operands == NULL ? reading->at : put_operands_last(reading);
+	} else if (reading->at < reading->argc) {
+		error_set(err, "nothing may follow \"--\", but \"%s\" does (%s --help)",
+			  reading->argv[reading->at], set->command);
+		return FLAGS_BAD;
+	}
+	return FLAGS_DONE;
+}
+
+enum flags_result flags_parse(const struct flag_set *set, int argc, char **argv,
+			      struct flag_value *values, int *rest, struct error *err)
+{
+	struct reading reading = {.set = set, .argv = argv, .argc = argc, .at = 1};
+	enum flags_result result;
+
+	BUG_ON(set->operands != NULL && rest == NULL);
+	set_fallbacks(set, values);
+	reading.operands = memory_new_array((size_t)argc + 1, sizeof(reading.operands[0]));
+	result = read_all(&reading, values, rest, err);
+	free(reading.operands);
+	return result;
 }
 
 /* Prints words of text from column `column` on, with line breaks before LINE_WIDTH. */

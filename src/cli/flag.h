@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Command line flags as pflag has them, since manifests of ingress-nginx are to start unchanged:
  * `--name=value`, `--name value`, a bool alone or `--name=false`; of one letter `-v 2`, `-v=2` and `-v2`. A flag
- * that comes twice takes its last value; only lists add up. `--` ends the flags.
+ * that comes twice takes its last value; only lists add up. `--` ends the flags. A command that works on
+ * something named by plain arguments (files, a host) takes them before, between and behind its flags.
  *
  * A table of struct flag says what there is; the values come back in an array beside it. Everything is
  * checked here, so that whoever uses a value cannot meet a wrong one.
@@ -27,6 +28,7 @@ enum flag_type {
 	FLAG_ADDRESS,   /* "ADDRESS:PORT", ":PORT" (address is ::) or "off" (port is 0); at */
 	FLAG_ADDRESSES, /* IP addresses, apart by commas, repeatable; parts */
 	FLAG_NUMBERS,   /* likewise numbers; parts and numbers */
+	FLAG_OPERAND,   /* its value is a plain argument more, repeatable: `-f FILE` is `FILE` */
 };
 
 struct flag {
@@ -54,6 +56,8 @@ struct flag_value {
 
 struct flag_set {
 	const char *command; /* "ingot run": where a message sends the reader */
+	const char
+		*operands; /* what plain arguments are, e.g. "FILE|DIR"; NULL: there may be none */
 	const struct flag *flags;
 	size_t count;
 };
@@ -65,7 +69,7 @@ enum flags_result {
 };
 
 /* Reads argv[1] and on into values, one for each flag of the set. rest: gets the index behind "--", or argc;
- * NULL: nothing may follow. Plain arguments are refused. */
+ * NULL: nothing may follow. With operands, argv is put in order and those stand at its end, from *rest to argc - 1. */
 enum flags_result flags_parse(const struct flag_set *set, int argc, char **argv,
 			      struct flag_value *values, int *rest, struct error *err);
 

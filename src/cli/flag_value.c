@@ -199,6 +199,7 @@ static bool set_by_type(const struct flag *flag, struct span text, struct flag_v
 	case FLAG_BOOL:
 		return set_bool(text, value);
 	case FLAG_TEXT:
+	case FLAG_OPERAND:
 		return true;
 	case FLAG_NUMBER:
 		return set_number(text, 0, UINT32_MAX, value);
@@ -246,6 +247,7 @@ const char *flag_value_wanted(enum flag_type type)
 				 "[::1]:10254, :10254 or off",
 		[FLAG_ADDRESSES] = "is not a list of up to 16 IP addresses; write for example "
 				   "192.0.2.1,2001:db8::1",
+		[FLAG_OPERAND] = "is not a text",
 		[FLAG_NUMBERS] = "is not a list of up to 16 numbers; write for example 3,4",
 	};
 

@@ -20,7 +20,7 @@
 #include "io/loop.h"
 #include "table/format.h"
 
-enum { STATE_INTERVAL_MS = 1000, STATE_RETRY_MS = 5000, STATE_STOP_MS = 2000 };
+enum { STATE_INTERVAL_MS = 1000, STATE_RETRY_MS = 2000, STATE_STOP_MS = 2000 };
 
 struct state;
 
