@@ -26,7 +26,7 @@ static const uint32_t moves[] = {
 				BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
 	[EXCHANGE_WAITING] = BIT(EXCHANGE_RELAYING) | BIT(EXCHANGE_TUNNELLING) |
 			     BIT(EXCHANGE_ROUTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
-	[EXCHANGE_RELAYING] = BIT(EXCHANGE_DONE),
+	[EXCHANGE_RELAYING] = BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
 	[EXCHANGE_TUNNELLING] = BIT(EXCHANGE_DONE),
 	[EXCHANGE_ANSWERING] = BIT(EXCHANGE_DONE),
 	[EXCHANGE_DONE] = 0,
@@ -286,6 +286,14 @@ void exchange_cut(struct exchange *exchange, enum fault fault)
 	exchange_end(exchange);
 }
 
+/* Where nothing of the head has left yet, the client can still be told. */
+static void fail_response(struct exchange *exchange, enum fault fault)
+{
+	if (exchange->to_downstream.sender.sent == 0)
+		exchange->response_started = false;
+	exchange_answer(exchange, fault);
+}
+
 static void pump_response(struct exchange *exchange)
 {
 	struct relay *relay = &exchange->to_downstream;
@@ -305,10 +313,10 @@ static void pump_response(struct exchange *exchange)
 		break;
 	case RELAY_CUT:
 	case RELAY_TOO_LARGE:
-		exchange_cut(exchange, FAULT_RESPONSE_CUT);
+		fail_response(exchange, FAULT_RESPONSE_CUT);
 		break;
 	case RELAY_BAD:
-		exchange_cut(exchange, FAULT_BAD_RESPONSE_BODY);
+		fail_response(exchange, FAULT_BAD_RESPONSE_BODY);
 		break;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
@@ -400,6 +408,9 @@ void exchange_answer_status(struct exchange *exchange, unsigned status, struct s
 
 	attempt_drop(exchange);
 	exchange->status = (uint16_t)status;
+	/* a body that has come whole is no reason to close */
+	if (exchange->state != EXCHANGE_HEAD)
+		(void)h1_reader_decode(&exchange->to_upstream.reader);
 	exchange->keep_alive = request_was_read(exchange) && exchange->table != NULL &&
 			       may_keep_alive(exchange);
 	answer = response_out_own(exchange, status, fields);

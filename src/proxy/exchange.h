@@ -14,6 +14,7 @@
  * WAITING     -> TUNNELLING   tunnel_start          101 was the right answer
  * WAITING, CONNECTING -> ROUTING  attempt_fail      another attempt is allowed
  * any before  -> ANSWERING    exchange_answer       Ingot answers itself
+ * RELAYING    -> ANSWERING    exchange_answer       only while nothing of the response has left
  * any         -> DONE         exchange_end
  *
  * In HEAD no table is pinned. From ROUTING on the head is whole and the table is pinned once a route was looked up; upstream is
