@@ -15,9 +15,9 @@ enum { HELP_COLUMN = 34, LINE_WIDTH = 98 };
 
 /* An argument of the command line, taken apart. */
 struct argument {
-	struct span name; /* without dashes */
-	bool is_letter;
-	const char *value; /* NULL: none was attached */
+	struct span name;                    /* without dashes */
+	enum { LONG, LETTER, NEITHER } kind; /* one dash and a long name is neither */
+	const char *value;                   /* NULL: none was attached */
 };
 
 /* Underscores count as dashes: klog's flags are written either way. */
@@ -105,8 +105,8 @@ static const struct flag *find_flag(const struct flag_set *set, const struct arg
 	for (size_t i = 0; i < set->count; i++) {
 		const struct flag *flag = &set->flags[i];
 
-		if (argument->is_letter ? flag->letter == argument->name.ptr[0]
-					: is_same_name(argument->name, flag->name))
+		if ((argument->kind == LETTER && flag->letter == argument->name.ptr[0]) ||
+		    (argument->kind == LONG && is_same_name(argument->name, flag->name)))
 			return flag;
 	}
 	return NULL;
@@ -118,28 +118,30 @@ static struct argument take_apart(const char *text)
 	bool is_long = text[1] == '-';
 	struct span name = span_from(text + (is_long ? 2 : 1));
 	size_t equals = span_find(name, '=');
+	struct argument argument = {.name = span_take(name, equals)};
 
 	if (equals != SIZE_MAX)
-		return (struct argument){.name = span_take(name, equals),
-					 .is_letter = !is_long && equals == 1,
-					 .value = name.ptr + equals + 1};
-	/* "-v2"; a longer word after one dash is a mistake, and shown whole */
-	if (!is_long && name.len == 2 && name.ptr[1] >= '0' && name.ptr[1] <= '9')
-		return (struct argument){
-			.name = span_take(name, 1), .is_letter = true, .value = name.ptr + 1};
-	return (struct argument){.name = name, .is_letter = !is_long && name.len == 1};
+		argument.value = name.ptr + equals + 1;
+	if (!is_long && name.len == 2 && name.ptr[1] >= '0' && name.ptr[1] <= '9') {
+		/* "-v2" */
+		argument.name = span_take(name, 1);
+		argument.value = name.ptr + 1;
+	}
+	if (!is_long)
+		argument.kind = argument.name.len == 1 ? LETTER : NEITHER;
+	return argument;
 }
 
 static bool is_help(const struct argument *argument)
 {
-	return argument->is_letter ? argument->name.ptr[0] == 'h'
-				   : span_equals(argument->name, S("help"));
+	return argument->kind == LETTER ? argument->name.ptr[0] == 'h'
+					: span_equals(argument->name, S("help"));
 }
 
 static int unknown_flag(const struct flag_set *set, const char *text,
 			const struct argument *argument, struct error *err)
 {
-	const char *nearest = argument->is_letter ? NULL : nearest_flag(set, argument->name);
+	const char *nearest = argument->kind == LETTER ? NULL : nearest_flag(set, argument->name);
 	int len = (int)strcspn(text, "=");
 
 	if (nearest == NULL)

@@ -27,6 +27,33 @@ static const struct flag flags_of_run[RUN_FLAG_COUNT] = {
 /* klog's -v from which on details are told. */
 enum { V_DEBUG = 3 };
 
+static bool is_every(const struct ip *ip)
+{
+	static const struct ip every_v6 = {{0}};
+	static const struct ip every_v4 = {{[10] = 0xff, [11] = 0xff}};
+
+	return ip_equals(ip, &every_v6) || ip_equals(ip, &every_v4);
+}
+
+/* Whether traffic and the admin endpoint would listen at the same place. */
+static bool is_port_shared(const struct run_flags *flags)
+{
+	const struct flag_value *bound = &flags->values[RUN_BIND_ADDRESS];
+	struct ip_port admin = run_flags_admin_address(flags);
+	bool shared = bound->part_count == 0 || is_every(&admin.ip);
+
+	if (admin.port != run_flags_number(flags, RUN_HTTP_PORT))
+		return false;
+	for (uint32_t i = 0; i < bound->part_count; i++) {
+		struct ip ip = {{0}};
+
+		/* checked when the flag was read */
+		(void)ip_parse(bound->parts[i], &ip);
+		shared |= is_every(&ip) || ip_equals(&ip, &admin.ip);
+	}
+	return shared;
+}
+
 static int check_together(const char *command, const struct run_flags *flags, struct error *err)
 {
 	const char *healthz_host = run_flags_text(flags, RUN_HEALTHZ_HOST);
@@ -37,6 +64,11 @@ static int check_together(const char *command, const struct run_flags *flags, st
 				 "--healthz-host: \"%s\" is not an IP address; write for example "
 				 "127.0.0.1 (%s --help)",
 				 healthz_host, command);
+	if (is_port_shared(flags))
+		return error_set(err,
+				 "--http-port and the admin address have the same port %u; give "
+				 "another one with --admin-address or --http-port (%s --help)",
+				 (unsigned)run_flags_number(flags, RUN_HTTP_PORT), command);
 	if (run_flags_text(flags, RUN_MANIFESTS)[0] == '\0')
 		return error_set(
 			err,
