@@ -94,7 +94,8 @@ static uint32_t count_descriptors(const struct worker_options *options)
 
 int cli_proxy(int argc, char **argv)
 {
-	static_assert((int)FLAG_PARTS_MAX <= (int)WORKER_LISTENERS_MAX, "as many listeners as there can be");
+	static_assert((int)FLAG_PARTS_MAX <= (int)WORKER_LISTENERS_MAX,
+		      "as many listeners as there can be");
 	struct flag_value values[PROXY_FLAG_COUNT];
 	struct worker_options options;
 	struct error err;

@@ -12,8 +12,8 @@ struct channel {
 	struct loop_source source; /* private to channel.c */
 	struct loop *loop;         /* private */
 	void *owner;               /* the caller's own */
-	/* fd: a descriptor that came along, or -1; the callee takes it. The message is well-formed: its kind is known, and
-	 * text is NUL-terminated. May stop the channel, but must leave its memory alone. */
+	/* fd: a descriptor that came along, or -1; the callee takes it. The message is well-formed: its
+	 * kind is known, and text is NUL-terminated. May stop the channel, but must leave its memory alone. */
 	void (*on_message)(struct channel *channel, const struct message *message, int fd);
 	/* The other end is gone, or spoke nonsense (another size). The channel is stopped already. */
 	void (*on_closed)(struct channel *channel);

@@ -10,21 +10,31 @@
 #include <stdint.h>
 
 enum message_kind {
-	/* run → any role */
-	MESSAGE_STOP,          /* finish what is in progress and exit; number: milliseconds allowed */
-	MESSAGE_REREAD,        /* run → control: SIGHUP */
-	MESSAGE_ACCESS_LOG,    /* run → proxy, with descriptor: write the access log there from now on */
-	MESSAGE_PEER,          /* run → control and proxy, with descriptor: a new channel between the two;
-	                          worker: index of the worker; number: its pid (to control) */
-	MESSAGE_WORKER_GONE,   /* run → control: that worker ended; number: how many times it did */
-	/* any role → run */
-	MESSAGE_READY,         /* proxy: serving both segments; control: admin is up */
-	/* control → proxy */
-	MESSAGE_SEGMENT,       /* with descriptor: table: enum table_kind; generation */
-	/* proxy → control */
-	MESSAGE_ACK,           /* table, generation; code: enum ack_code; time_ns: monotonic, when it took effect */
+	/* run → any role: finish what is in progress and exit; number: milliseconds allowed. To control,
+	 * number 0: not ready any more, but go on; the end of the channel is what tells it to exit */
+	MESSAGE_STOP,
+	/* run → control: SIGHUP */
+	MESSAGE_REREAD,
+	/* run → proxy, with descriptor: write the access log there from now on */
+	MESSAGE_ACCESS_LOG,
+	/* run → control and proxy, with descriptor: a new channel between the two; worker: index of the
+	 * worker; number: its pid (to control) */
+	MESSAGE_PEER,
+	/* run → control: that worker ended; number: how many times one died before its time */
+	MESSAGE_WORKER_GONE,
+	/* any role → run: proxy: serving both segments; control: admin is up */
+	MESSAGE_READY,
+	/* control → proxy, with descriptor: table: enum table_kind; generation */
+	MESSAGE_SEGMENT,
+	/* proxy → control: table, generation; code: enum ack_code; time_ns: monotonic, when it took effect */
+	MESSAGE_ACK,
 	MESSAGE_KIND_COUNT
 };
+
+enum ack_code;
+time_ns : monotonic, when it took effect * / MESSAGE_KIND_COUNT
+}
+;
 
 enum ack_code { ACK_APPLIED, ACK_REFUSED };
 

@@ -25,6 +25,6 @@ struct run_options {
 	char **control_flags; /* what follows "--" on the command line of control; ends with NULL */
 };
 
-/* Standard descriptors must be open before (spawn_hold_standard). Returns the exit status: 0 after an orderly stop, 2 when it could not start (the log says why), 128 + signal when
- * a second signal ended it at once. */
+/* Standard descriptors must be open before (spawn_hold_standard). Returns the exit status: 0 after an orderly stop,
+ * 2 when it could not start (the log says why), 128 + signal when a second signal ended it at once. */
 int run_until_stopped(const struct run_options *options);

@@ -61,7 +61,8 @@ struct status_cell {
 
 /* Figures of the requests of one rule: which, says the route's object in the table. */
 struct route_row {
-	struct status_cell cells[STATS_STATUS_CELLS]; /* taken in order; the last takes the rest: status 0 */
+	struct status_cell
+		cells[STATS_STATUS_CELLS]; /* taken in order; the last takes the rest: status 0 */
 	uint64_t duration_buckets[STATS_DURATION_BUCKETS]; /* not cumulative */
 	uint64_t duration_sum_us;
 	uint64_t request_bytes;
@@ -88,7 +89,8 @@ struct worker_area {
 		struct worker_counters counters;
 		uint8_t counters_size[1024];
 	};
-	uint64_t faults[STATS_FAULTS_MAX]; /* by enum fault: local answers and ends that were not "ok" */
+	uint64_t faults
+		[STATS_FAULTS_MAX]; /* by enum fault: local answers and ends that were not "ok" */
 	struct route_row routes[STATS_ROUTE_ROWS_MAX];
 };
 
