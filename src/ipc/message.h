@@ -31,11 +31,6 @@ enum message_kind {
 	MESSAGE_KIND_COUNT
 };
 
-enum ack_code;
-time_ns : monotonic, when it took effect * / MESSAGE_KIND_COUNT
-}
-;
-
 enum ack_code { ACK_APPLIED, ACK_REFUSED };
 
 struct message {
