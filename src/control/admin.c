@@ -18,6 +18,7 @@ struct admin {
 	struct MHD_Daemon *daemon;
 	struct loop *loop;
 	struct loop_source epoll; /* of libmicrohttpd, which closes it */
+	bool was_full;            /* had ADMIN_CONNECTIONS_MAX connections after the last call */
 	struct timer timer;       /* when libmicrohttpd wants to look at its connections */
 	struct ip_port at;
 	const struct admin_page *pages;
@@ -25,12 +26,32 @@ struct admin {
 	void *owner;
 };
 
+static bool is_full(const struct admin *admin)
+{
+	const union MHD_DaemonInfo *facts = MHD_get_daemon_info(
+		admin->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+
+	return facts != NULL && facts->num_connections >= ADMIN_CONNECTIONS_MAX;
+}
+
+/* At the limit of connections libmicrohttpd takes its listening socket out of epoll. It puts it back at the first call
+ * after one has ended, and nothing but this here would cause that call. */
+static void work(struct admin *admin)
+{
+	bool was_full = admin->was_full;
+
+	MHD_run(admin->daemon);
+	admin->was_full = is_full(admin);
+	if (was_full && !admin->was_full)
+		MHD_run(admin->daemon);
+}
+
 /* After everything that libmicrohttpd did: when does it want to be called though nothing happens? */
 static void run(struct admin *admin)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
 
-	MHD_run(admin->daemon);
+	work(admin);
 	if (MHD_get_timeout(admin->daemon, &wait_ms) != MHD_YES)
 		timer_stop(loop_timers(admin->loop), &admin->timer);
 	else

@@ -56,14 +56,14 @@ struct control {
 	struct timer retry;
 };
 
+/* Why it is not well is said without being asked. */
 static unsigned write_health(bool is_well, unsigned status_else, struct control *control,
 			     bool verbose, struct buf *body)
 {
 	control->health.listed = reconcile_is_listed(control->reconcile);
-	if (verbose)
+	if (verbose || !is_well)
 		health_write_parts(&control->health, clock_monotonic_ns(), body);
-	if (!verbose || is_well)
-		buf_add(body, is_well ? S("ok\n") : S("not ok\n"));
+	buf_add(body, is_well ? S("ok\n") : S("not ok\n"));
 	return is_well ? 200 : status_else;
 }
 

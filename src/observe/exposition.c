@@ -34,7 +34,8 @@ static void add_value(struct buf *out, struct span value)
 	}
 }
 
-/* The shortest decimal text that reads back as the same number. */
+/* A short decimal text that reads back as the same number. Bounds of buckets are labels and so compared as text:
+ * with six digits at least they look as Go writes them ("1000", "1e+06"). */
 static void add_number(struct buf *out, double value)
 {
 	char text[32];
@@ -43,7 +44,7 @@ static void add_number(struct buf *out, double value)
 		buf_add(out, value > 0 ? S("+Inf") : S("-Inf"));
 		return;
 	}
-	for (int digits = 1; digits <= 17; digits++) {
+	for (int digits = 6; digits <= 17; digits++) {
 		snprintf(text, sizeof(text), "%.*g", digits, value);
 		if (strtod(text, NULL) == value)
 			break;

@@ -146,9 +146,8 @@ static void a_segment_that_does_not_verify_leaves_the_present_one(void **state)
 	given_segment(&content, TABLE_ROUTES, 2, 2);
 	content.ptr[content.len - 1] ^= 1;
 
-	assert_int_equal(
-		publisher_offer(world->publisher, TABLE_ROUTES, buf_span(&content), 1),
-		PUBLISH_REFUSED);
+	assert_int_equal(publisher_offer(world->publisher, TABLE_ROUTES, buf_span(&content), 1),
+			 PUBLISH_REFUSED);
 
 	assert_int_equal(publisher_generation(world->publisher, TABLE_ROUTES), 1);
 	assert_int_equal(publisher_refused_count(world->publisher, TABLE_ROUTES), 1);
@@ -308,8 +307,10 @@ static void an_acknowledgement_of_what_this_channel_never_sent_is_a_lie(void **s
 
 static void an_acknowledgement_of_a_kind_that_was_never_sent_is_a_lie(void **state)
 {
-	const struct message lie = {
-		.kind = MESSAGE_ACK, .table = TABLE_ENDPOINTS, .generation = 0, .code = ACK_APPLIED};
+	const struct message lie = {.kind = MESSAGE_ACK,
+				    .table = TABLE_ENDPOINTS,
+				    .generation = 0,
+				    .code = ACK_APPLIED};
 
 	assert_is_expelled_for(*state, &lie);
 }
@@ -359,8 +360,8 @@ static void a_worker_that_talks_all_the_time_loses_its_channel(void **state)
 		.kind = MESSAGE_ACK, .table = TABLE_ROUTES, .generation = 1, .code = ACK_APPLIED};
 
 	publish(world, TABLE_ROUTES, 1, 1);
-	for (unsigned i = 0; i < 20 * PUBLISH_MESSAGES_MAX &&
-			     publisher_worker(world->publisher, 0)->connected;
+	for (unsigned i = 0;
+	     i < 20 * PUBLISH_MESSAGES_MAX && publisher_worker(world->publisher, 0)->connected;
 	     i++) {
 		if (send(world->workers[0].fd, &message, sizeof(message), MSG_NOSIGNAL) == -1)
 			run_once(world->loop);
