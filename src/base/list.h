@@ -13,7 +13,7 @@ struct list {
 };
 
 /* The struct around a link. */
-#define container_of(link, type, field) ((type *)((char *)(link)-offsetof(type, field)))
+#define container_of(link, type, field) ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
 #define list_for_each(link, head)                                                                  \
 	for (struct list *link = (head)->next; link != (head); link = link->next)

@@ -33,7 +33,8 @@ bool log_level_parse(struct span text, enum log_level *level)
 	return false;
 }
 
-static void write_line(enum log_level level, const char *text, const char *fields, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level, const char *text,
+							     const char *fields, va_list args)
 {
 	char line[2048];
 	char when[CLOCK_RFC3339_SIZE];
@@ -60,16 +61,16 @@ static void write_line(enum log_level level, const char *text, const char *field
 		return;
 }
 
-#define LOG_FUNCTION(name, constant)                                                               \
-	void name(const char *text, const char *fields, ...)                                       \
-	{                                                                                          \
-		va_list args;                                                                      \
-                                                                                                   \
-		if (settings.level < (constant))                                                   \
-			return;                                                                    \
-		va_start(args, fields);                                                            \
-		write_line(constant, text, fields, args);                                          \
-		va_end(args);                                                                      \
+#define LOG_FUNCTION(name, constant)                         \
+	void name(const char *text, const char *fields, ...) \
+	{                                                    \
+		va_list args;                                \
+                                                             \
+		if (settings.level < (constant))             \
+			return;                              \
+		va_start(args, fields);                      \
+		write_line(constant, text, fields, args);    \
+		va_end(args);                                \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
