@@ -95,7 +95,7 @@ void json_bool(struct json *json, const char *key, bool value)
 	buf_add(json->out, value ? S("true") : S("false"));
 }
 
-void json_null(struct json *json, const char *key)
+void json_none(struct json *json, const char *key)
 {
 	begin_value(json, key);
 	buf_add(json->out, S("null"));

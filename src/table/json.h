@@ -29,4 +29,5 @@ void json_close_list(struct json *json);
 void json_text(struct json *json, const char *key, struct span text);
 void json_number(struct json *json, const char *key, uint64_t number);
 void json_bool(struct json *json, const char *key, bool value);
-void json_null(struct json *json, const char *key);
+/* null; not named so because jansson has that name, and one executable links both. */
+void json_none(struct json *json, const char *key);

@@ -15,7 +15,7 @@ static void dump_its_upstream(struct json *json, const struct endpoints *endpoin
 	if (endpoints == NULL)
 		return;
 	if (endpoints_find(endpoints, route->upstream, route->upstream_incarnation) == NULL)
-		json_null(json, "upstream");
+		json_none(json, "upstream");
 	else
 		dump_upstream(json, "upstream", endpoints, route->upstream);
 }

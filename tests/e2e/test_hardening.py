@@ -170,3 +170,22 @@ def test_the_command_is_linked_with_nothing_that_reads_objects():
     needed = set(re.findall(r"Shared library: \[lib([a-z]+)", readelf("ingot", "-d")))
 
     assert not needed & {"yaml", "jansson", "curl", "microhttpd"}, needed
+
+
+@pytest.mark.parametrize("name", BINARIES)
+def test_no_function_of_ours_has_the_name_of_a_librarys(name):
+    """The linker would take ours for theirs, without a word."""
+    archives = sorted(BUILD.glob("src/**/*.a"))
+    listing = subprocess.run(["nm", "-g", "--defined-only", *archives], capture_output=True, text=True,
+                             check=True).stdout
+    ours = set(re.findall(r"^[0-9a-f]+ T (\w+)$", listing, re.M))
+    linked = subprocess.run(["ldd", BUILD / name], capture_output=True, text=True, check=True).stdout
+    assert len(ours) > 100
+
+    for library in re.findall(r"=> (/\S+)", linked):
+        if re.search(r"lib(asan|ubsan)", library):
+            continue
+        symbols = subprocess.run(["readelf", "-W", "--dyn-syms", library], capture_output=True, text=True,
+                                 check=True).stdout
+        theirs = set(re.findall(r" FUNC +(?:GLOBAL|WEAK) +DEFAULT +\d+ (\w+)", symbols))
+        assert not ours & theirs, library
