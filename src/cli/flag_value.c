@@ -221,7 +221,8 @@ static bool set_by_type(const struct flag *flag, struct span text, struct flag_v
 	case FLAG_NUMBERS:
 		return add_parts(flag->type, text, value);
 	}
-	BUG_ON("an enum flag_type that does not exist" != NULL);
+	/* not an enum flag_type */
+	BUG_ON(true);
 	return false;
 }
 

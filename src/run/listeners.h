@@ -18,6 +18,9 @@ struct listeners {
 /* Every address of this machine: 0.0.0.0, and :: where the kernel has IPv6. Returns how many. */
 uint32_t listeners_everywhere(struct ip_port at[static 2], uint16_t port);
 
+/* How many connections may wait in one queue: what is asked for, cut by the kernel to net.core.somaxconn. */
+uint32_t listeners_queue_length(void);
+
 /* 0, or -1 with a message that names the address; a port that another program has is refused although
  * SO_REUSEPORT would share it. */
 int listeners_open(struct listeners *listeners, const struct ip_port *at, uint32_t count,

@@ -40,8 +40,8 @@ static void on_message(struct channel *channel, const struct message *message, i
 	if (fd != -1)
 		close(fd);
 	if (message->kind != MESSAGE_READY) {
-		log_warn("role said what it may not say", "name=%s worker=%u kind=%u", role->name,
-			 role->worker, message->kind);
+		log_warn("role said what it may not say", "name=%s kind=%u", role->name,
+			 message->kind);
 		role_kill(role);
 		return;
 	}
@@ -62,8 +62,7 @@ static void on_kill_timer(struct timer *timer)
 {
 	struct role *role = container_of(timer, struct role, kill_timer);
 
-	log_warn("role left its channel and goes on", "name=%s worker=%u pid=%d", role->name,
-		 role->worker, (int)role->pid);
+	log_warn("role left its channel and goes on", "name=%s pid=%d", role->name, (int)role->pid);
 	role_kill(role);
 }
 
@@ -97,15 +96,13 @@ static void log_end(const struct role *role, const struct role_end *end, uint32_
 	const char *how = end->killed ? "signal" : "status";
 
 	if (role->state == ROLE_OVER && !end->killed && end->number == 0)
-		log_debug("role ended", "name=%s worker=%u pid=%d", role->name, role->worker,
-			  (int)role->pid);
+		log_debug("role ended", "name=%s pid=%d", role->name, (int)role->pid);
 	else if (role->state == ROLE_OVER)
-		log_warn("role ended", "name=%s worker=%u pid=%d %s=%d", role->name, role->worker,
-			 (int)role->pid, how, end->number);
+		log_warn("role ended", "name=%s pid=%d %s=%d", role->name, (int)role->pid, how,
+			 end->number);
 	else
-		log_warn("role ended", "name=%s worker=%u pid=%d %s=%d deaths=%u restart_ms=%u",
-			 role->name, role->worker, (int)role->pid, how, end->number,
-			 role->restart.deaths, delay_ms);
+		log_warn("role ended", "name=%s pid=%d %s=%d deaths=%u restart_ms=%u", role->name,
+			 (int)role->pid, how, end->number, role->restart.deaths, delay_ms);
 }
 
 static void start_later(struct role *role, uint32_t delay_ms)
@@ -187,8 +184,7 @@ int role_start(struct role *role, struct error *err)
 	role->pid = child.pid;
 	restart_on_start(&role->restart, loop_now_ns(role->loop));
 	role_move(role, ROLE_STARTING);
-	log_debug("role started", "name=%s worker=%u pid=%d", role->name, role->worker,
-		  (int)role->pid);
+	log_debug("role started", "name=%s pid=%d", role->name, (int)role->pid);
 	role->on_started(role);
 	return 0;
 }
@@ -201,8 +197,8 @@ static void try_again(struct role *role)
 	if (role_start(role, &err) == 0)
 		return;
 	delay_ms = restart_on_death(&role->restart, loop_now_ns(role->loop), role->random);
-	log_error("role could not be started", "name=%s worker=%u error=\"%s\" restart_ms=%u",
-		  role->name, role->worker, log_quote(span_from(err.text)), delay_ms);
+	log_error("role could not be started", "name=%s error=\"%s\" restart_ms=%u", role->name,
+		  log_quote(span_from(err.text)), delay_ms);
 	timer_start(loop_timers(role->loop), &role->restart_timer, delay_ms);
 }
 

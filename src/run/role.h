@@ -36,8 +36,8 @@ struct role_end {
 
 struct role {
 	/* set by the owner before role_init */
-	const char *name; /* "proxy", "control"; kept */
-	uint32_t worker;  /* index, for the log */
+	char name[24];   /* for the log: "control", "proxy-0" */
+	uint32_t worker; /* index */
 	void *owner;
 	/* Starts the program with channel_fd, which is borrowed. */
 	int (*on_spawn)(struct role *role, int channel_fd, struct spawned *child,

@@ -2,6 +2,7 @@
 #include "run/run.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -161,7 +162,8 @@ static void log_listeners(const struct run_options *options)
 		char text[IP_PORT_TEXT_SIZE];
 
 		ip_port_write(text, &options->addresses[i]);
-		log_info("listening", "address=%s protocol=http", text);
+		log_info("listening", "address=%s protocol=http queue=%u", text,
+			 listeners_queue_length());
 	}
 }
 
@@ -209,13 +211,13 @@ static void init_roles(struct parent *parent)
 	role_init(&parent->control, parent->loop, &parent->random);
 	parent->workers = memory_new_array(parent->options->workers, sizeof(*parent->workers));
 	for (uint32_t i = 0; i < parent->options->workers; i++) {
-		parent->workers[i] = (struct role){.name = "proxy",
-						   .worker = i,
+		parent->workers[i] = (struct role){.worker = i,
 						   .owner = parent,
 						   .on_spawn = command_spawn_proxy,
 						   .on_started = on_worker_started,
 						   .on_ready = on_worker_ready,
 						   .on_gone = on_worker_gone};
+		snprintf(parent->workers[i].name, sizeof(parent->workers[i].name), "proxy-%u", i);
 		role_init(&parent->workers[i], parent->loop, &parent->random);
 	}
 }
@@ -254,6 +256,10 @@ static int prepare(struct parent *parent, struct error *err)
 	if (sandbox_raise_descriptors(&descriptors, err) == -1)
 		return -1;
 	parent->connections_max = connections_for(descriptors);
+	if (parent->connections_max < CONNECTIONS_MAX)
+		log_info("descriptors limit the connections of a worker",
+			 "descriptors=%llu connections=%u", (unsigned long long)descriptors,
+			 parent->connections_max);
 	random_seed(&parent->random, clock_monotonic_ns());
 	parent->loop = loop_new(err);
 	return parent->loop == NULL ? -1 : 0;

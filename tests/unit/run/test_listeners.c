@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -103,6 +104,18 @@ static void an_address_that_is_not_ours_leaves_nothing_open(void **state)
 	assert_int_equal(count_open(), before);
 }
 
+static void the_queue_is_as_long_as_the_kernel_lets_it(void **state)
+{
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "r");
+	unsigned most = 0;
+
+	(void)state;
+	assert_int_equal(fscanf(file, "%u", &most), 1);
+	fclose(file);
+
+	assert_int_equal(listeners_queue_length(), most < 4096 ? most : 4096);
+}
+
 static void everywhere_is_both_families(void **state)
 {
 	struct ip_port at[2];
@@ -123,6 +136,7 @@ int main(void)
 		cmocka_unit_test(every_worker_listens_on_every_address_by_itself),
 		cmocka_unit_test(a_busy_port_is_named_and_nothing_stays_open),
 		cmocka_unit_test(an_address_that_is_not_ours_leaves_nothing_open),
+		cmocka_unit_test(the_queue_is_as_long_as_the_kernel_lets_it),
 		cmocka_unit_test(everywhere_is_both_families),
 	};
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ class Run:
         self.port = port or free_port()
         self.lines = []
         self.news = threading.Condition()
-        command = [BUILT / "run_driver", BUILT / f"fake_role_{proxy}", BUILT / f"fake_role_{control}",
+        command = [BUILT / "run_driver", program(proxy), program(control),
                    self.port, admin, workers, grace_ms, access_log, *flags]
         self.process = subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE,
                                         text=True, **options)
@@ -72,6 +73,11 @@ class Run:
     def ask(self):
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as sock:
             return sock.makefile().read()
+
+
+def program(name):
+    """The stand-in that behaves so, or a path."""
+    return name if isinstance(name, pathlib.Path) else BUILT / f"fake_role_{name}"
 
 
 def free_port():
@@ -364,6 +370,32 @@ def test_a_role_that_cannot_start_ends_the_start(start, role):
     run.await_line(f"cannot start.*name={role}")
     for event in run.events("started"):
         assert is_gone(pid_of(event))
+
+
+def test_a_program_that_cannot_be_run_ends_the_start(start, tmp_path):
+    text = tmp_path / "program"
+    text.write_text("no program\n")
+    text.chmod(0o755)
+
+    run = start(proxy=text)
+
+    assert run.ends() == 2
+    run.await_line("cannot start a process: Exec format error")
+    for event in run.events("started"):
+        assert is_gone(pid_of(event))
+
+
+def test_an_upgrade_on_disk_does_not_mix_versions(start, tmp_path):
+    installed = tmp_path / "ingot"
+    shutil.copy(program("good"), installed)
+    run = start(proxy=installed)
+    run.await_line("serving")
+
+    installed.unlink()
+    shutil.copy(program("failing"), installed)
+    os.kill(pid_of(run.events("started", fake="proxy")[0]), signal.SIGKILL)
+
+    run.await_event("segment", count=2, fake="proxy")
 
 
 def test_an_access_log_that_cannot_be_opened_ends_the_start(start, tmp_path):
