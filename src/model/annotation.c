@@ -144,7 +144,7 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 		break;
 	case CLASS_LATER:
 		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
-				found->field, "not obeyed yet; the Ingress is served without it");
+				found->field, "not obeyed yet; it has no effect");
 		break;
 	case CLASS_REMOVED:
 		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,

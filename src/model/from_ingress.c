@@ -115,6 +115,16 @@ static void add_catch_all(struct world *world, const struct served *served)
 	route_add(build, &claim);
 }
 
+static void report_path(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+			struct span path_field, const char *part, struct span value,
+			const char *fault)
+{
+	struct span field = arena_printf(&build->arena, "%s.%s", path_field.ptr, part);
+
+	diagnostics_add(build->diagnostics, id, &ingress->object, field,
+			"%s %s. This path is left out", diagnostic_quote(value), fault);
+}
+
 /* False: the path is left out, and was reported. */
 static bool read_path(struct build *build, const struct ingress *ingress,
 		      const struct ingress_path *path, struct claim *claim)
@@ -126,11 +136,9 @@ static bool read_path(struct build *build, const struct ingress *ingress,
 	const char *fault;
 
 	if (!exact && !prefix && !free_form) {
-		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_PATH_TYPE, &ingress->object,
-				claim->field,
-				"pathType %s does not exist; it is Exact, Prefix or "
-				"ImplementationSpecific. This path is left out",
-				diagnostic_quote(path->path_type));
+		report_path(build, ingress, DIAGNOSTIC_BAD_PATH_TYPE, claim->field, "pathType",
+			    path->path_type,
+			    "does not exist; it is Exact, Prefix or ImplementationSpecific");
 		return false;
 	}
 	claim->type = exact ? MODEL_EXACT : MODEL_PREFIX;
@@ -142,9 +150,8 @@ static bool read_path(struct build *build, const struct ingress *ingress,
 			: rule_text_path_fault(path->path,
 					       free_form ? RULE_TEXT_FREE : RULE_TEXT_STRICT);
 	if (fault != NULL) {
-		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_PATH, &ingress->object,
-				claim->field, "path %s %s. This path is left out",
-				diagnostic_quote(path->path), fault);
+		report_path(build, ingress, DIAGNOSTIC_BAD_PATH, claim->field, "path", path->path,
+			    fault);
 		return false;
 	}
 	claim->path = rule_text_match_path(path->path, &build->model->arena);

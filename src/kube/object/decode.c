@@ -201,6 +201,17 @@ static void check_text(struct fields *fields, const char *key, bool valid, struc
 			strcmp(what, "DNS name") == 0 ? ", labels with dots between" : "");
 }
 
+static void set_key(struct object *object)
+{
+	struct span name = object->name.len == 0 ? S("<no name>") : object->name;
+
+	object->by_name.key = object->namespace.len == 0 ? name
+							 : arena_printf(&object->arena, "%.*s/%.*s",
+									(int)object->namespace.len,
+									object->namespace.ptr,
+									(int)name.len, name.ptr);
+}
+
 static void decode_name(struct fields *fields, const json_t *metadata)
 {
 	struct object *object = fields->object;
@@ -211,12 +222,7 @@ static void decode_name(struct fields *fields, const json_t *metadata)
 	object->name = name;
 	if (object_kind_is_namespaced(object->kind))
 		object->namespace = namespace.len == 0 ? S("default") : namespace;
-	object->by_name.key = object->namespace.len == 0
-				      ? object->name
-				      : arena_printf(&object->arena, "%.*s/%.*s",
-						     (int)object->namespace.len,
-						     object->namespace.ptr, (int)name.len,
-						     name.ptr == NULL ? "" : name.ptr);
+	set_key(object);
 	if (fields->refused)
 		return;
 	check_text(fields, "name", is_object_name(name, is_label), name,

@@ -138,8 +138,12 @@ int64_t fields_number(struct fields *fields, const json_t *parent, const char *k
 	if (json_is_integer(value) && json_integer_value(value) >= least &&
 	    json_integer_value(value) <= most)
 		return json_integer_value(value);
-	snprintf(expected, sizeof(expected), "a whole number from %lld to %lld, without quotes",
-		 (long long)least, (long long)most);
+	if (least == INT32_MIN)
+		snprintf(expected, sizeof(expected), "a whole number, without quotes");
+	else
+		snprintf(expected, sizeof(expected),
+			 "a whole number from %lld to %lld, without quotes", (long long)least,
+			 (long long)most);
 	wrong_type(fields, key, expected, value);
 	return absent;
 }
