@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Segments of endpoints with one thing wrong, and the look-up in those that are right. */
+#include "given.h"
+
+#include "../../fuzz/table_use.h"
+#include "corrupt.h"
+
+static const char given_text[] = "shop-cart-80 10.0.0.1:80 10.0.0.2:80\n"
+				 "-\n"
+				 "shop-db-5432 @db.example:5432\n"
+				 "shop-empty-80";
+
+static void an_upstream_is_found_by_id_and_incarnation(void **state)
+{
+	struct given_endpoints *given = given_endpoints(given_text);
+	const struct endpoints *endpoints = &given->endpoints;
+	const struct upstream_record *cart = endpoints_find(endpoints, 0, 1);
+	const struct upstream_record *db = endpoints_find(endpoints, 2, 1);
+
+	assert_non_null(cart);
+	assert_int_equal(cart->endpoint_count, 2);
+	assert_int_equal(endpoints->endpoints[cart->first_endpoint + 1].ip.bytes[15], 2);
+	assert_true(span_equals(endpoints_text(endpoints, cart->name), S("shop-cart-80")));
+	assert_non_null(db);
+	assert_true(span_equals(endpoints_text(endpoints, db->external_name), S("db.example")));
+
+	given_endpoints_end(given);
+	(void)state;
+}
+
+static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
+{
+	struct given_endpoints *given = given_endpoints(given_text);
+
+	assert_null(endpoints_find(&given->endpoints, 0, 2));
+	assert_null(endpoints_find(&given->endpoints, 1, 0));
+	assert_null(endpoints_find(&given->endpoints, 1, 1));
+	assert_null(endpoints_find(&given->endpoints, 4, 1));
+	assert_null(endpoints_find(&given->endpoints, TABLE_NONE, 1));
+
+	given_endpoints_end(given);
+	(void)state;
+}
+
+#define UPSTREAM(i, field) CORRUPT(ENDPOINTS_UPSTREAMS, upstream_record, i, field)
+#define ENDPOINT(i, field) CORRUPT(ENDPOINTS_ENDPOINTS, endpoint_record, i, field)
+
+static const struct corruption corruptions[] = {
+	{UPSTREAM(0, first_endpoint), 1, "out of order"},
+	{UPSTREAM(0, endpoint_count), 1, "out of order"},
+	{UPSTREAM(0, endpoint_count), 3, "out of order"},
+	{UPSTREAM(0, endpoint_count), UINT32_MAX, "out of order"},
+	{UPSTREAM(0, protocol), UPSTREAM_PROTOCOL_COUNT, "out of range"},
+	{UPSTREAM(0, algorithm), UPSTREAM_ALGORITHM_COUNT, "out of range"},
+	{UPSTREAM(0, reserved[1]), 1, "reserved"},
+	{UPSTREAM(0, external_port), 80, "without the other"},
+	{UPSTREAM(0, incarnation), 0, "is free and not zero"},
+	{UPSTREAM(0, name.len), 4096, "text outside"},
+	{UPSTREAM(0, name.at), 0, "text outside"},
+	{UPSTREAM(1, first_endpoint), 1, "is free and not zero"},
+	{UPSTREAM(2, external_port), 0, "without the other"},
+	{UPSTREAM(2, external_name.len), 0, "text outside"},
+	{ENDPOINT(0, port), 0, "out of range"},
+	{ENDPOINT(0, state), ENDPOINT_STATE_COUNT, "out of range"},
+	{ENDPOINT(0, reserved), 1, "out of range"},
+	{ENDPOINT(0, weight), 0, "out of range"},
+	{ENDPOINT(0, weight), TABLE_WEIGHT_MAX + 1, "out of range"},
+	{ENDPOINT(0, slot), 2, "its slot"},
+	{ENDPOINT(0, slot), UINT32_MAX, "its slot"},
+	{ENDPOINT(1, incarnation), 2, "its slot"},
+	{{ENDPOINTS_SLOTS, 4, 0, 4}, 0, "its slot"},
+};
+
+static int verify(struct span segment, struct error *err)
+{
+	struct endpoints endpoints;
+
+	return endpoints_verify(segment, &endpoints, err);
+}
+
+static void a_field_that_is_wrong_is_refused_and_named(void **state)
+{
+	struct buf bytes = {0};
+
+	given_endpoints_bytes(given_text, &bytes);
+	for (size_t i = 0; i < sizeof(corruptions) / sizeof(corruptions[0]); i++)
+		assert_corruption_refused(&bytes, &corruptions[i], verify);
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+static void an_endpoint_of_no_upstream_is_refused(void **state)
+{
+	const struct corruption count = {UPSTREAM(0, endpoint_count), 1, "belongs to no upstream"};
+	struct buf bytes = {0};
+
+	given_endpoints_bytes("shop-cart-80 10.0.0.1:80 10.0.0.2:80", &bytes);
+	assert_corruption_refused(&bytes, &count, verify);
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+static void external_names_are_fit_for_a_resolver(void **state)
+{
+	char text[400] = "shop-db-5432 @";
+	struct error err = {0};
+	struct buf bytes = {0};
+
+	memset(text + strlen(text), 'a', 254);
+	memcpy(text + strlen(text), ":80", sizeof(":80"));
+	given_endpoints_bytes(text, &bytes);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "external name that is none"));
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+static void endpoints_with_a_slot_of_incarnation_zero_are_refused(void **state)
+{
+	struct buf bytes = {0};
+	struct error err = {0};
+	struct corruption slot = {{ENDPOINTS_SLOTS, 4, 0, 4}, 0, ""};
+	struct corruption endpoint = {ENDPOINT(0, incarnation), 0, ""};
+
+	given_endpoints_bytes("shop-cart-80 10.0.0.1:80", &bytes);
+	corrupt(bytes.ptr, &slot);
+	corrupt(bytes.ptr, &endpoint);
+	builder_checksum(bytes.ptr, bytes.len);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "its slot"));
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+static void use(struct span segment)
+{
+	struct endpoints endpoints;
+	struct error err;
+
+	if (endpoints_verify(segment, &endpoints, &err) == 0)
+		table_use_endpoints(&endpoints);
+}
+
+static void any_single_wrong_word_is_refused_or_harmless(void **state)
+{
+	struct buf bytes = {0};
+
+	given_endpoints_bytes(given_text, &bytes);
+	corrupt_every_word(buf_span(&bytes), use);
+	corrupt_every_bit(buf_span(&bytes), use);
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+static void a_segment_of_the_other_kind_is_refused(void **state)
+{
+	struct buf bytes = {0};
+	struct error err = {0};
+
+	given_routes_bytes("shop.example Prefix / -> root", &bytes);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "INGOT-EP"));
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_upstream_is_found_by_id_and_incarnation),
+		cmocka_unit_test(an_id_that_is_free_or_another_upstream_is_not_found),
+		cmocka_unit_test(a_field_that_is_wrong_is_refused_and_named),
+		cmocka_unit_test(an_endpoint_of_no_upstream_is_refused),
+		cmocka_unit_test(external_names_are_fit_for_a_resolver),
+		cmocka_unit_test(endpoints_with_a_slot_of_incarnation_zero_are_refused),
+		cmocka_unit_test(any_single_wrong_word_is_refused_or_harmless),
+		cmocka_unit_test(a_segment_of_the_other_kind_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
