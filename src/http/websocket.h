@@ -11,3 +11,7 @@ bool websocket_key_is_valid(struct span key);
 
 /* Whether accept is the right answer to that key: base64(SHA-1(key + GUID)). */
 bool websocket_accept_fits(struct span key, struct span accept);
+
+/* Once at start, before the process gives up opening files: libcrypto reads its configuration with the first
+ * digest. Ends the process when the digest is not the one that RFC 6455, 1.3 gives as an example. */
+void websocket_init(void);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "http/websocket.h"
 #include "io/resolver.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
@@ -326,6 +327,7 @@ static int start(struct worker *worker, struct error *err)
 	if (stats_map(&worker->stats, worker->options->stats_fd, STATS_WRITE, err) == -1)
 		return -1;
 	init_parts(worker);
+	websocket_init();
 	if (start_channel(worker, err) == -1 || start_listeners(worker, err) == -1)
 		return -1;
 	return worker->options->enter_fence == NULL ? 0 : worker->options->enter_fence(err);
