@@ -93,9 +93,11 @@ static int print_help(void)
 	flags_print(&flag_set, GROUP_OBJECTS, stdout);
 	fputs("\noutput:\n", stdout);
 	flags_print(&flag_set, GROUP_OUTPUT, stdout);
-	fputs("\n"
+	fputs("  -h, --help\n"
+	      "\n"
 	      "exit status: 0 no errors; 1 errors, with --strict warnings too; 2 wrong usage, or "
-	      "a file cannot be read\n"
+	      "a\n"
+	      "file cannot be read\n"
 	      "see also: ingot run, ingot table\n",
 	      stdout);
 	return EXIT_DONE;

@@ -209,8 +209,10 @@ static void write_cell(const struct check_route *row, unsigned column, struct bu
 		break;
 	case 3:
 		write_pair(route->namespace, '/', route->service, out);
-		if (route->service.len > 0)
-			write_pair(S(""), ':', route->service_port, out);
+		if (route->service_port.len > 0) {
+			buf_add_byte(out, ':');
+			buf_add(out, route->service_port);
+		}
 		break;
 	case 4:
 		write_endpoints(row, out);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "cli/cli.h"
 #include "cli/flag.h"
 #include "cli/table_source.h"
@@ -54,7 +53,8 @@ static int print_help(void)
 	      "flags:\n",
 	      stdout);
 	flags_print(&flag_set, 0, stdout);
-	fputs("\n"
+	fputs("  -h, --help\n"
+	      "\n"
 	      "exit status: 0 done; 1 no route matches; 2 wrong usage, or there is no table to "
 	      "read\n"
 	      "see also: ingot check, ingot run\n",
@@ -94,6 +94,37 @@ static int open_source(struct table_source *source, const struct flag_value *val
 					   values[INGRESS_CLASS].text, err);
 }
 
+/* One dump as a member of an object: a level deeper. No text in JSON holds a line end. */
+static void add_member(const char *key, struct span json, struct buf *out)
+{
+	buf_printf(out, "  \"%s\": ", key);
+	while (json.len > 0) {
+		buf_add(out, span_cut(&json, '\n'));
+		if (json.len > 0)
+			buf_add(out, S("\n  "));
+	}
+}
+
+static void dump_both(const struct table_source *source, struct buf *out)
+{
+	struct buf part = {0};
+
+	buf_add(out, S("{\n"));
+	if (source->has_routes) {
+		dump_routes(&source->routes, DUMP_ALL, &part);
+		add_member("routes", buf_span(&part), out);
+	}
+	if (source->has_routes && source->has_endpoints)
+		buf_add(out, S(",\n"));
+	if (source->has_endpoints) {
+		buf_clear(&part);
+		dump_endpoints(&source->endpoints, DUMP_ALL, &part);
+		add_member("endpoints", buf_span(&part), out);
+	}
+	buf_add(out, S("\n}\n"));
+	buf_fini(&part);
+}
+
 static int dump(const struct table_source *source, enum kind_word kind, struct error *err)
 {
 	struct buf out = {0};
@@ -102,9 +133,11 @@ static int dump(const struct table_source *source, enum kind_word kind, struct e
 		return error_set(err, "there are no routes to show");
 	if (kind == KIND_ENDPOINTS && !source->has_endpoints)
 		return error_set(err, "there are no endpoints to show");
-	if (kind != KIND_ENDPOINTS && source->has_routes)
+	if (kind == KIND_BOTH)
+		dump_both(source, &out);
+	else if (kind == KIND_ROUTES)
 		dump_routes(&source->routes, DUMP_ALL, &out);
-	if (kind != KIND_ROUTES && source->has_endpoints)
+	else
 		dump_endpoints(&source->endpoints, DUMP_ALL, &out);
 	return print(&out);
 }
