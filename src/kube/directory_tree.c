@@ -635,6 +635,11 @@ void directory_tree_scan(struct directory_tree *tree, enum tree_read how)
 	sweep_all(tree);
 }
 
+bool directory_tree_has_root(const struct directory_tree *tree)
+{
+	return tree->root != NULL;
+}
+
 /* Events. */
 
 static void note_name(struct directory_tree *tree, int wd, const char *name)

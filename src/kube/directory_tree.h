@@ -28,6 +28,9 @@ void directory_tree_free(struct directory_tree *tree);
 /* Walks everything. A root that is no directory at present is a fault in the set, and its files stay. */
 void directory_tree_scan(struct directory_tree *tree, enum tree_read how);
 
+/* Whether the root was a directory at the last scan. */
+bool directory_tree_has_root(const struct directory_tree *tree);
+
 /* Remembers what an event is about; directory_tree_look goes there. */
 void directory_tree_note(struct directory_tree *tree, const struct inotify_event *event);
 void directory_tree_look(struct directory_tree *tree);

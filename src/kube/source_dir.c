@@ -27,6 +27,7 @@ struct source_dir {
 	const struct source_sink *sink;
 	struct manifest_set *set;
 	struct directory_tree *tree;
+	bool scanned; /* for the first time; listed, where there was a directory */
 	bool listed;
 	char *events;
 };
@@ -35,7 +36,8 @@ static void settle(struct source_dir *source)
 {
 	bool changed = manifest_set_settle(source->set);
 
-	if (!source->listed) {
+	/* a directory that is not there was not listed: nobody may take it for an empty one */
+	if (!source->listed && directory_tree_has_root(source->tree)) {
 		source->listed = true;
 		source->sink->on_listed(source->sink->owner);
 		changed = true;
@@ -67,8 +69,8 @@ static void on_ready(struct loop_source *inotify, uint32_t events)
 	(void)events; /* an inotify descriptor has readability alone */
 	while (read_events(source))
 		;
-	/* before the first list everything is looked at anyway */
-	if (!source->listed)
+	/* before the first scan everything is looked at anyway */
+	if (!source->scanned)
 		return;
 	directory_tree_look(source->tree);
 	settle(source);
@@ -79,6 +81,7 @@ static void on_turn_end(struct loop_task *task)
 	struct source_dir *source = container_of(task, struct source_dir, first);
 
 	directory_tree_scan(source->tree, TREE_READ_CHANGED);
+	source->scanned = true;
 	settle(source);
 }
 

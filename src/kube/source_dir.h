@@ -18,7 +18,7 @@ enum { SOURCE_DIR_FILE_MAX = 16 << 20 }; /* bytes of one file */
 
 /* Lists the directory once after the loop runs, then follows it. sink is kept until source_dir_stop.
  * NULL with the reason when inotify is not to be had. A path that is no directory at present is a
- * diagnostic, not an error. */
+ * diagnostic, not an error; nothing is listed before it is one. */
 struct source_dir *source_dir_start(struct loop *loop, const char *path,
 				    const struct source_sink *sink, struct error *err);
 
