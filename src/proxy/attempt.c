@@ -596,8 +596,12 @@ void attempt_on_timeout(struct exchange *exchange)
 
 void attempt_fail(struct exchange *exchange, enum fault fault)
 {
+	struct access_attempt *attempt = exchange_attempt(exchange);
 	bool again;
 
+	/* what nginx would have logged as this try's status */
+	if (attempt->status == 0)
+		attempt->status = fault_facts(fault)->status;
 	if (fault != FAULT_STALE_CONNECTION)
 		exchange->tries++;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;

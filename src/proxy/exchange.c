@@ -548,9 +548,10 @@ static bool is_logged(const struct exchange *exchange)
 	if (exchange->table == NULL)
 		return true;
 	settings = settings_of(exchange);
+	/* a default backend's requests are its own business unless asked for; Ingot's own 404 is told */
 	return settings->access_log &&
-	       (exchange->route == NULL || !exchange->route->default_backend ||
-		settings->access_log_default_backend);
+	       (exchange->attempt_count == 0 || exchange->route == NULL ||
+		!exchange->route->default_backend || settings->access_log_default_backend);
 }
 
 static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
@@ -565,7 +566,9 @@ static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_
 		.host = exchange->host.name,
 		.referer = field_value(exchange, HEADER_REFERER),
 		.user_agent = field_value(exchange, HEADER_USER_AGENT),
-		.reason = span_from(fault_facts(exchange->fault)->word),
+		.reason = exchange->fault == FAULT_NONE
+				  ? S("ok")
+				  : span_from(fault_facts(exchange->fault)->word),
 		.upstream = upstream_name(exchange),
 		.version_minor = exchange->request.version_minor,
 		.status = exchange->status,

@@ -80,7 +80,7 @@ def test_attempts_are_listed(make_ingot, pods):
     ingot.get(HOST, times=2)
 
     lines = [LINE.match(line) for line in ingot.log_lines(2)]
-    (both,) = [line for line in lines if "," in line["address"]]
+    both = next(line for line in lines if "," in line["address"])
     assert both["address"] == f"127.0.0.1:{port}, 127.0.0.1:{alive.port}"
     assert both["up_status"] == "502, 200"
 
@@ -130,13 +130,22 @@ def test_the_json_line_has_its_keys_in_order(shop, pod):
     (b"GET / HTTP/1.1\r\nHost: shop.example\r\nX : y\r\n\r\n", 400, "bad_field"),
 ])
 def test_the_json_line_says_why(shop, send, status, reason):
-    ingot = shop(log="json")
+    ingot = shop(log="json", config={"enable_access_log_for_default_backend": "true"})
 
     ingot.raw(send)
 
     entry = json.loads(ingot.log_lines(1)[0])
     assert entry["http.response.status_code"] == status
     assert entry["reason"] == reason
+
+
+def test_requests_that_no_rule_matched_are_not_logged_by_default(shop):
+    ingot = shop()
+
+    ingot.get("unknown.example")
+    ingot.get(HOST, "/known")
+
+    assert "/known" in ingot.log_lines(1)[0]
 
 
 def test_an_attempt_that_failed_says_why(make_ingot, pods):
