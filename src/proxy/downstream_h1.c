@@ -13,7 +13,7 @@
 /* Before a table is there, and for what no key configures (security spec, 7.1). */
 enum { HEAD_TIMEOUT_MS = 60 * 1000, LINGER_MS = 2000, LINGER_KIB = 64 };
 
-/* Room behind the largest head, so that a body does not begin in a full buffer. */
+/* Room behind a head, so that a body does not begin in a full buffer. */
 enum { HEAD_SLACK = 4096 };
 
 static void on_ready(struct loop_source *source, uint32_t events);
@@ -56,7 +56,8 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 		close(fd);
 		return;
 	}
-	*downstream = (struct downstream){.worker = worker, .peer = *peer, .local_port = local_port};
+	*downstream = (struct downstream){
+		.worker = worker, .peer = *peer, .local_port = local_port};
 	list_init(&downstream->link);
 	timer_init(&downstream->timer, on_expired);
 	if (transport_open(&downstream->transport, worker->loop, fd, on_ready) == -1) {
@@ -152,19 +153,13 @@ static void forget_exchange(struct downstream *downstream)
 	downstream->requests--;
 }
 
-static bool has_room(struct downstream *downstream)
+/* The bytes move into a larger buffer; the head is to be read anew. False: there is none. */
+static bool take_larger(struct downstream *downstream, size_t room)
 {
 	struct iobuf_pool *pool = &downstream->worker->iobufs;
 	struct iobuf *in = downstream->in;
-	struct iobuf *larger;
+	struct iobuf *larger = iobuf_take_large(pool, room);
 
-	if (in->end < in->room)
-		return true;
-	downstream->exchange->progress = (struct h1_progress){0};
-	iobuf_compact(in);
-	if (in->end < in->room)
-		return true;
-	larger = iobuf_take_large(pool, request_limits(downstream->worker).head_bytes + HEAD_SLACK);
 	if (larger == NULL || larger->room <= in->end) {
 		iobuf_give(pool, larger);
 		return false;
@@ -174,6 +169,34 @@ static bool has_room(struct downstream *downstream)
 	iobuf_give(pool, in);
 	downstream->in = larger;
 	return true;
+}
+
+static bool has_room(struct downstream *downstream)
+{
+	struct iobuf *in = downstream->in;
+
+	if (in->end < in->room)
+		return true;
+	downstream->exchange->progress = (struct h1_progress){0};
+	iobuf_compact(in);
+	return in->end < in->room ||
+	       take_larger(downstream, request_limits(downstream->worker).head_bytes + HEAD_SLACK);
+}
+
+/* A head stays where it lies while its body is read behind it. */
+static bool leaves_body_room(const struct downstream *downstream, size_t head_end)
+{
+	return downstream->exchange->request.framing == BODY_NONE ||
+	       downstream->in->room - head_end >= HEAD_SLACK;
+}
+
+/* Room behind a head that leaves too little. False: there is no memory for it. */
+static bool make_body_room(struct downstream *downstream, size_t head_bytes)
+{
+	downstream->exchange->progress = (struct h1_progress){0};
+	iobuf_compact(downstream->in);
+	return leaves_body_room(downstream, head_bytes) ||
+	       take_larger(downstream, head_bytes + IOBUF_ROOM);
 }
 
 /* The first byte of a head starts its clock (security spec, 7.1: the whole head, not each read). */
@@ -195,15 +218,21 @@ static bool parse_head(struct downstream *downstream)
 	struct exchange *exchange = downstream->exchange;
 	struct iobuf *in = downstream->in;
 	struct h1_limits limits = request_limits(downstream->worker);
-	struct h1_result result =
-		h1_parse_request(span_make(in->bytes + in->start, in->end - in->start), &limits,
-				 &exchange->progress, &exchange->request);
+	struct h1_result result = h1_parse_request(
+		span_make(in->bytes + in->start, in->end - in->start), &limits, &exchange->progress,
+		&exchange->request);
 
 	switch (result.status) {
 	case H1_MORE:
 		note_start(downstream);
 		return true;
 	case H1_DONE:
+		if (!leaves_body_room(downstream, in->start + result.consumed)) {
+			if (make_body_room(downstream, result.consumed))
+				return parse_head(downstream);
+			exchange_answer(exchange, FAULT_OVERLOADED);
+			return false;
+		}
 		in->start += (uint32_t)result.consumed;
 		exchange_on_head(exchange, result.consumed);
 		return false;

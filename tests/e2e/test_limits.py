@@ -95,6 +95,24 @@ def test_a_smaller_limit_holds_as_well(shop):
     assert ingot.get(HOST, headers={"X": "y" * 2000}).status == 431
 
 
+@pytest.mark.parametrize("left", range(3))
+def test_a_body_behind_a_head_that_fills_its_buffer_passes(shop, pod, left):
+    """The head stays where it was read while the body comes in behind it."""
+    size = (16 << 10) - left
+    fields = [("Content-Length", "100000"), ("X-A", "y" * 7000), ("X-B", "y" * 7000), ("X-C", "")]
+    short = size - len(request_bytes("/", HOST, "POST", fields))
+    head = request_bytes("/", HOST, "POST", fields[:-1] + [("X-C", "z" * short)])
+    body = b"b" * 100_000
+    client = shop().connect()
+
+    client.send(head)
+    client.send(body)
+
+    assert len(head) == size
+    assert client.response().status == 200
+    assert pod.requests[-1].body == body
+
+
 def test_refusals_end_the_connection(shop):
     ingot = shop()
     client = ingot.connect()
