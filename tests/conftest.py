@@ -36,7 +36,8 @@ def make_ingot(place):
     finally:
         for ingot in made:
             ingot.kill()
-    assert not any(statuses), f"ingot run ended with {statuses}"
+    # 143: a second SIGTERM ended it at once, because requests of the test were still in progress
+    assert set(statuses) <= {0, 143}, f"ingot run ended with {statuses}"
 
 
 @pytest.fixture

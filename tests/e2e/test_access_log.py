@@ -8,7 +8,7 @@ import pytest
 
 from world.backend import raw
 from world.client import request_bytes
-from world.objects import ingress
+from world.objects import backend_of, ingress
 from world.wait import eventually
 
 HOST = "shop.example"
@@ -17,11 +17,13 @@ HOST = "shop.example"
 # "$http_user_agent" $request_length $request_time [$proxy_upstream_name]
 # [$proxy_alternative_upstream_name] $upstream_addr $upstream_response_length
 # $upstream_response_time $upstream_status $req_id
+LIST = r"(?:[^ ,]+, )*[^ ,]+"      # one entry an attempt
 LINE = re.compile(
     r'^(?P<client>\S+) - (?P<user>\S+) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000)\] '
     r'"(?P<request>.*)" (?P<status>\d{3}) (?P<sent>\d+) "(?P<referer>.*)" "(?P<agent>.*)" '
     r'(?P<length>\d+) (?P<seconds>\d+\.\d{3}) \[(?P<upstream>[^\]]*)\] \[(?P<alternative>[^\]]*)\] '
-    r'(?P<address>.+) (?P<up_length>.+) (?P<up_seconds>.+) (?P<up_status>.+) (?P<id>\S+)$')
+    rf'(?P<address>{LIST}) (?P<up_length>{LIST}) (?P<up_seconds>{LIST}) (?P<up_status>{LIST}) '
+    r'(?P<id>\S+)$')
 
 
 @pytest.fixture
@@ -139,13 +141,19 @@ def test_the_json_line_says_why(shop, send, status, reason):
     assert entry["reason"] == reason
 
 
-def test_requests_that_no_rule_matched_are_not_logged_by_default(shop):
-    ingot = shop()
+def test_requests_to_the_default_backend_are_logged_only_when_asked_for(make_ingot, pods):
+    named, fallback = pods("named", "fallback")
+    quiet = make_ingot(flags=["--default-backend-service", "shop/fallback"])
+    loud = make_ingot(flags=["--default-backend-service", "shop/fallback"],
+                      config={"enable_access_log_for_default_backend": "true"})
+    for ingot in (quiet, loud):
+        ingot.serve(ingress(HOST, to=[named]), backend_of("fallback", [fallback]))
 
-    ingot.get("unknown.example")
-    ingot.get(HOST, "/known")
+        assert ingot.get("unknown.example", "/unknown").pod == "fallback"
+        ingot.get(HOST, "/known")
 
-    assert "/known" in ingot.log_lines(1)[0]
+    assert "/known" in quiet.log_lines(1)[0]
+    assert "/unknown" in loud.log_lines(2)[0]
 
 
 def test_an_attempt_that_failed_says_why(make_ingot, pods):

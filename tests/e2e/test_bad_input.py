@@ -101,7 +101,7 @@ def test_the_same_object_in_two_files_is_told(shop):
     put(shop, "z-again.yaml", GOOD[0].text)
     shop.write(GOOD)
 
-    told(shop, "shop/new", "two places")
+    told(shop, "IGT1007", "z-again.yaml:1", "shop/new", GOOD[0].name)
 
 
 def test_one_host_and_path_twice_is_told_to_the_younger(shop):

@@ -345,11 +345,38 @@ def test_a_chunked_response_that_ends_early_gets_no_last_chunk(ingot, pods):
 
 
 def test_a_bad_chunk_of_a_response_gets_no_last_chunk(ingot, pods):
-    answering(ingot, pods, raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                               "5\r\nhello\r\nzz\r\n"))
+    seen = threading.Event()
 
-    with pytest.raises((Closed, ConnectionResetError)):
-        ingot.get(HOST)
+    def then_nonsense(wire, request):
+        wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+        seen.wait(5)
+        wire.send("zz\r\n")
+
+    answering(ingot, pods, then_nonsense)
+    client = ingot.connect()
+    client.send(request_bytes("/", HOST))
+    assert client.head().status == 200
+    assert client.reader.exactly(10) == b"5\r\nhello\r\n"
+
+    seen.set()
+
+    assert client.is_closed()
+
+
+def test_a_bad_chunk_before_anything_left_is_502(ingot, pods):
+    answering(ingot, pods, raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"))
+
+    assert ingot.get(HOST).status == 502
+
+
+def test_a_response_head_of_20_kib_passes(ingot, pods):
+    answering(ingot, pods, raw("HTTP/1.1 200 OK\r\n" + "".join(
+        f"X-{n}: {'y' * 1000}\r\n" for n in range(20)) + "Content-Length: 0\r\n\r\n"))
+
+    answer = ingot.get(HOST)
+
+    assert answer.status == 200
+    assert answer.header("X-19") == "y" * 1000
 
 
 def test_a_bad_chunk_of_a_request_ends_both_sides(ingot, pods):

@@ -21,16 +21,21 @@ class Load:
 
     def _run(self, ingot, host):
         try:
-            with Connection(ingot.address) as client:
-                for _ in range(100_000):
-                    if not self.running:
-                        return
-                    answer = client.request("/", host)
-                    self.answers.append(answer.pod)
-                    if answer.status != 200:
-                        self.failures.append(answer)
+            while self.running:
+                with Connection(ingot.address) as client:
+                    self._ask_until_told_to_close(client, host)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong fails the test
             self.failures.append(error)
+
+    def _ask_until_told_to_close(self, client, host):
+        """A connection serves `keep-alive-requests`; its last answer says so."""
+        while self.running:
+            answer = client.request("/", host)
+            self.answers.append(answer.pod)
+            if answer.status != 200:
+                self.failures.append(answer)
+            if answer.header("Connection") == "close":
+                return
 
     def __enter__(self):
         for thread in self.threads:

@@ -96,7 +96,7 @@ def test_the_stored_table_is_json_that_names_every_host(ingot, pod):
     eventually(lambda: ingot.state.exists() and len(list(ingot.state.iterdir())) >= 2)
 
     def dump():
-        run = call("table", "dump", "--state-dir", ingot.state)
+        run = call("table", "dump", "--kind", "routes", "--state-dir", ingot.state)
         assert run.returncode == 0, run.stderr
         return HOST in run.stdout and json.loads(run.stdout)
     assert eventually(dump)

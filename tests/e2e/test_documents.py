@@ -80,5 +80,5 @@ def test_flags_that_pages_mention_exist():
 
     for page in PAGES:
         text = re.sub(r"^( {4}|\t).*git.*$", "", page.read_text(), flags=re.M)
-        for flag in re.findall(r"(?<![\w-])--([a-z][a-z-]+)", text):
+        for flag in re.findall(r"(?<![\w-])--([a-z][a-z_-]+)", text):
             assert flag in known, f"{page.name}: --{flag}"

@@ -19,14 +19,17 @@ class NameServer:
         self.queries = []           # (name, type) as they came
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((address, port))
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.sock.settimeout(0.05)
+        self.running = True
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def _serve(self):
-        while True:
+        while self.running:
             try:
                 query, client = self.sock.recvfrom(4096)
-            except OSError:
-                return
+            except TimeoutError:
+                continue
             answer = self._answer(query)
             if not self.silent:
                 self.sock.sendto(answer, client)
@@ -48,6 +51,8 @@ class NameServer:
         return head + question + b"".join(records)
 
     def stop(self):
+        self.running = False
+        self.thread.join()
         self.sock.close()
 
 

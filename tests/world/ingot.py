@@ -84,6 +84,7 @@ class Ingot:
         self.http_port = free_port()
         self.admin_port = free_port()
         self.process = None
+        self.was_told_to_stop = False
         self.clients = []
         self.manifests.mkdir(parents=True, exist_ok=True)
         if classes:
@@ -139,6 +140,7 @@ class Ingot:
 
     def start(self, ready=True):
         assert BINARY.exists(), f"{BINARY} is not built"
+        self.was_told_to_stop = False
         with self.stderr.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -184,6 +186,7 @@ class Ingot:
         return pid
 
     def signal(self, number):
+        self.was_told_to_stop |= number in (signal.SIGTERM, signal.SIGINT)
         self.process.send_signal(number)
 
     def wait(self, deadline=STOP_DEADLINE):
@@ -196,7 +199,8 @@ class Ingot:
         if self.process is None:
             return 0
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            if not self.was_told_to_stop:
+                self.signal(signal.SIGTERM)
             try:
                 self.process.wait(3 * PATIENCE)
             except subprocess.TimeoutExpired:
