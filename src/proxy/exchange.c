@@ -548,10 +548,9 @@ static bool is_logged(const struct exchange *exchange)
 	if (exchange->table == NULL)
 		return true;
 	settings = settings_of(exchange);
-	/* a default backend's requests are its own business unless asked for; Ingot's own 404 is told */
 	return settings->access_log &&
-	       (exchange->attempt_count == 0 || exchange->route == NULL ||
-		!exchange->route->default_backend || settings->access_log_default_backend);
+	       (exchange->route == NULL || !exchange->route->default_backend ||
+		settings->access_log_default_backend);
 }
 
 static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
