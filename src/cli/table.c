@@ -171,6 +171,12 @@ static int take_request(char **words, int count, struct span *host, struct span 
 	return 0;
 }
 
+/* Other than the one that answers 404 where no Ingress has something to say. */
+static bool is_route(const struct route *route)
+{
+	return route != NULL && route->answer != ROUTE_NOT_FOUND;
+}
+
 static int lookup(const struct table_source *source, char **words, int count, struct error *err)
 {
 	struct span host_text;
@@ -195,7 +201,7 @@ static int lookup(const struct table_source *source, char **words, int count, st
 	else {
 		dump_lookup(&source->routes, source->has_endpoints ? &source->endpoints : NULL,
 			    host.name, uri.match_path, &out);
-		found = routes_find(&source->routes, host.name, uri.match_path).route != NULL;
+		found = is_route(routes_find(&source->routes, host.name, uri.match_path).route);
 	}
 	arena_fini(&arena);
 	if (out.len == 0)
