@@ -142,6 +142,12 @@ static void read_clock(struct loop *loop, int expected_ms)
 	loop->wall_ns = 0;
 }
 
+/* The clock of the timers, in milliseconds. */
+static uint64_t timers_now_ms(const struct loop *loop)
+{
+	return (loop->now_ns - loop->skipped_ns) / ns_per_ms;
+}
+
 static void deliver(struct loop *loop, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -186,10 +192,12 @@ void loop_run(struct loop *loop)
 		BUG_ON(count == -1 && errno != EINTR);
 		read_clock(loop, expected_ms);
 		loop->turns++;
+		/* delays count from this turn, and not from before a long wait */
+		timers_set_now(&loop->timers, timers_now_ms(loop));
 		if (count > 0)
 			deliver(loop, count);
 		run_tasks(loop);
-		timers_advance(&loop->timers, (loop->now_ns - loop->skipped_ns) / ns_per_ms);
+		timers_advance(&loop->timers, timers_now_ms(loop));
 	}
 }
 

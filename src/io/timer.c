@@ -126,6 +126,11 @@ static void fire(struct timers *timers)
 	}
 }
 
+void timers_set_now(struct timers *timers, uint64_t now_ms)
+{
+	timers->now_ms = now_ms;
+}
+
 void timers_advance(struct timers *timers, uint64_t now_ms)
 {
 	uint32_t target = tick_of(now_ms);
@@ -144,6 +149,7 @@ int timers_wait_ms(const struct timers *timers, int max_ms)
 {
 	uint32_t ticks = 0;
 	uint32_t most = (uint32_t)max_ms / TIMER_TICK_MS;
+	int wait_ms;
 
 	if (timers->count == 0)
 		return max_ms;
@@ -155,5 +161,7 @@ int timers_wait_ms(const struct timers *timers, int max_ms)
 			break;
 		ticks++;
 	}
-	return (int)(ticks * TIMER_TICK_MS) + TIMER_TICK_MS - (int)(timers->now_ms % TIMER_TICK_MS);
+	wait_ms = (int)(ticks * TIMER_TICK_MS) + TIMER_TICK_MS -
+		  (int)(timers->now_ms % TIMER_TICK_MS);
+	return wait_ms < max_ms ? wait_ms : max_ms;
 }

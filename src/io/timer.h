@@ -41,6 +41,10 @@ void timer_stop(struct timers *timers, struct timer *timer);
 
 bool timer_is_running(const struct timer *timer);
 
+/* The time from which delays count until the next call of this or of timers_advance. Fires nothing: what was
+ * received meanwhile is looked at first. */
+void timers_set_now(struct timers *timers, uint64_t now_ms);
+
 /* Fires what is due. on_expired may start and stop any timer. */
 void timers_advance(struct timers *timers, uint64_t now_ms);
 
