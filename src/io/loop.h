@@ -24,9 +24,9 @@ struct loop;
 struct loop_source {
 	/* events: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. May close any source, its own too. */
 	void (*on_ready)(struct loop_source *source, uint32_t events);
-	int fd;          /* -1: not open */
-	uint16_t ready;  /* events of this turn that were not delivered yet */
-	uint16_t place;  /* private to loop.c */
+	int fd;         /* -1: not open */
+	uint16_t ready; /* events of this turn that were not delivered yet */
+	uint16_t place; /* private to loop.c */
 };
 
 /* Something to be done once at the end of the turn. A field of its owner. */

@@ -44,7 +44,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
 
 static struct resolver_socket *find_socket(struct resolver *resolver, int fd)
 {
-	list_for_each(link, &resolver->sockets) {
+	list_for_each (link, &resolver->sockets) {
 		struct resolver_socket *socket = container_of(link, struct resolver_socket, link);
 
 		if (socket->source.fd == fd)

@@ -13,9 +13,9 @@ struct resolver;
 enum { RESOLVER_ADDRESSES_MAX = 32 };
 
 enum resolver_status {
-	RESOLVER_OK,      /* at least one address */
-	RESOLVER_ABSENT,  /* the name does not exist, or has no address */
-	RESOLVER_FAILED,  /* no server answered usefully: it may work later */
+	RESOLVER_OK,     /* at least one address */
+	RESOLVER_ABSENT, /* the name does not exist, or has no address */
+	RESOLVER_FAILED, /* no server answered usefully: it may work later */
 };
 
 struct resolver_answer {
@@ -34,4 +34,5 @@ void resolver_free(struct resolver *resolver);
 /* Asks for A and AAAA. name: NUL-terminated, at most 253 bytes, borrowed. on_answer is called once, maybe before this
  * returns; the answer is borrowed for the call. */
 void resolver_ask(struct resolver *resolver, const char *name,
-		  void (*on_answer)(void *owner, const struct resolver_answer *answer), void *owner);
+		  void (*on_answer)(void *owner, const struct resolver_answer *answer),
+		  void *owner);

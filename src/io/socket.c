@@ -62,7 +62,8 @@ static int bind_error(const struct ip_port *at, struct error *err)
 
 	ip_port_write(text, at);
 	if (errno == EADDRINUSE)
-		return error_set(err, "cannot listen on %s: another program has the port (EADDRINUSE)",
+		return error_set(err,
+				 "cannot listen on %s: another program has the port (EADDRINUSE)",
 				 text);
 	if (errno == EACCES)
 		return error_set(err,

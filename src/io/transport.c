@@ -59,8 +59,8 @@ ssize_t transport_write(struct transport *transport, const struct iovec *pieces,
 	if (!transport->can_write)
 		return TRANSPORT_AGAIN;
 	do
-		put = count == 1 ? send(transport->source.fd, pieces[0].iov_base,
-					pieces[0].iov_len, MSG_NOSIGNAL)
+		put = count == 1 ? send(transport->source.fd, pieces[0].iov_base, pieces[0].iov_len,
+					MSG_NOSIGNAL)
 				 : sendmsg(transport->source.fd, &message, MSG_NOSIGNAL);
 	while (put == -1 && errno == EINTR);
 	if (put != -1)

@@ -21,10 +21,10 @@ enum { ACCESS_ATTEMPTS_MAX = 4, ACCESS_LOG_ROOM = 128 * 1024 };
 /* One try at one endpoint. */
 struct access_attempt {
 	struct ip_port endpoint;
-	uint16_t status;          /* 0: none came */
-	uint64_t response_bytes;  /* of the body */
-	uint32_t connect_us;      /* 0 for a pooled connection */
-	uint32_t header_us;       /* from the start of the attempt to its response head */
+	uint16_t status;         /* 0: none came */
+	uint64_t response_bytes; /* of the body */
+	uint32_t connect_us;     /* 0 for a pooled connection */
+	uint32_t header_us;      /* from the start of the attempt to its response head */
 	uint32_t duration_us;
 };
 
@@ -50,22 +50,22 @@ struct access_record {
 	uint64_t response_bytes;  /* as sent, head included */
 	uint64_t body_bytes_sent; /* without the head */
 	uint32_t duration_us;
-	uint32_t attempt_count;   /* may be more than are kept */
+	uint32_t attempt_count;                /* may be more than are kept */
 	const struct access_attempt *attempts; /* the first ones, at most ACCESS_ATTEMPTS_MAX */
-	uint64_t generation;      /* of the routes */
+	uint64_t generation;                   /* of the routes */
 };
 
 struct access_log {
-	int fd;                          /* -1: off */
+	int fd; /* -1: off */
 	enum access_log_format format;
-	bool is_pipe;                    /* private to access_log.c */
-	uint32_t lines;                  /* private: in the buffer */
-	uint64_t clock_second;           /* private: for which time_text was made */
-	char time_text[32];              /* private */
-	size_t used;                     /* bytes in the buffer */
-	uint64_t *lines_written;         /* counters of the caller, kept */
+	bool is_pipe;            /* private to access_log.c */
+	uint32_t lines;          /* private: in the buffer */
+	uint64_t clock_second;   /* private: for which time_text was made */
+	char time_text[32];      /* private */
+	size_t used;             /* bytes in the buffer */
+	uint64_t *lines_written; /* counters of the caller, kept */
 	uint64_t *lines_dropped;
-	char buffer[ACCESS_LOG_ROOM];    /* private */
+	char buffer[ACCESS_LOG_ROOM]; /* private */
 };
 
 /* Takes fd (-1: off). */

@@ -9,13 +9,11 @@
 #include "io/socket.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/policy/retry.h"
 #include "proxy/request_out.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
-
-/* proxy-next-upstream-tries 0 asks for no limit; an endless loop is nobody's wish. */
-enum { TRIES_MAX = 16 };
 
 /* Interim responses of one attempt (security spec, U6). */
 enum { INFORMATIONAL_MAX = 16, HINTS_MAX = 8 };
@@ -124,8 +122,7 @@ static void connect_to(struct exchange *exchange, const struct endpoint_record *
 	}
 	bind_upstream(exchange, upstream);
 	if (upstream->connecting)
-		timer_start(worker->timers, &upstream->timer,
-			    exchange->policy->connect_timeout_ms);
+		timer_start(worker->timers, &upstream->timer, exchange->policy->connect_timeout_ms);
 	else
 		attempt_send(exchange);
 }
@@ -182,8 +179,8 @@ void attempt_start(struct exchange *exchange)
 {
 	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
 	const struct route *route = exchange->route;
-	const struct upstream_record *upstream =
-		endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
+	const struct upstream_record *upstream = endpoints_find(endpoints, route->upstream,
+								route->upstream_incarnation);
 	struct balance_choice choice = {.upstream = route->upstream};
 
 	if (upstream == NULL) {
@@ -317,77 +314,6 @@ static bool grow_buffer(struct exchange *exchange)
 	return true;
 }
 
-static uint32_t status_token(unsigned status)
-{
-	switch (status) {
-	case 500:
-		return BIT(NEXT_UPSTREAM_HTTP_500);
-	case 502:
-		return BIT(NEXT_UPSTREAM_HTTP_502);
-	case 503:
-		return BIT(NEXT_UPSTREAM_HTTP_503);
-	case 504:
-		return BIT(NEXT_UPSTREAM_HTTP_504);
-	case 403:
-		return BIT(NEXT_UPSTREAM_HTTP_403);
-	case 404:
-		return BIT(NEXT_UPSTREAM_HTTP_404);
-	case 429:
-		return BIT(NEXT_UPSTREAM_HTTP_429);
-	default:
-		return 0;
-	}
-}
-
-static uint32_t fault_token(enum fault fault)
-{
-	if (fault_facts(fault)->status == 504)
-		return BIT(NEXT_UPSTREAM_TIMEOUT);
-	return fault == FAULT_BAD_RESPONSE ? BIT(NEXT_UPSTREAM_INVALID_HEADER)
-					   : BIT(NEXT_UPSTREAM_ERROR);
-}
-
-/* Nothing of the request was acted on, or acting on it twice is the same as once (RFC 9110, 9.2.2). */
-static bool may_be_repeated(const struct exchange *exchange)
-{
-	return method_is_idempotent(exchange->request.method_id) ||
-	       exchange->table->routes.settings->retry_non_idempotent ||
-	       (exchange->policy->next_upstream & BIT(NEXT_UPSTREAM_NON_IDEMPOTENT)) != 0;
-}
-
-static bool has_tries_left(const struct exchange *exchange)
-{
-	uint32_t limit = exchange->policy->next_upstream_tries;
-	uint32_t timeout_ms = exchange->policy->next_upstream_timeout_ms;
-	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->started_ns;
-
-	if (limit == 0 || limit > TRIES_MAX)
-		limit = TRIES_MAX;
-	return exchange->tries < limit &&
-	       (timeout_ms == 0 || spent_ns < (uint64_t)timeout_ms * 1000000);
-}
-
-/* The body can be sent again from its beginning, and nothing has gone to the client. */
-static bool can_be_resent(const struct exchange *exchange)
-{
-	return !exchange->response_started && exchange->to_upstream.reader.keeps;
-}
-
-static bool may_retry_fault(const struct exchange *exchange, enum fault fault)
-{
-	const struct fault_facts *facts = fault_facts(fault);
-	bool untouched = facts->retry == FAULT_RETRY_SAFE ||
-			 (exchange->upstream != NULL && exchange->to_upstream.sender.sent == 0);
-
-	if (facts->retry == FAULT_RETRY_NEVER || !can_be_resent(exchange) ||
-	    !(untouched || may_be_repeated(exchange)))
-		return false;
-	if (fault == FAULT_STALE_CONNECTION)
-		return true; /* the next one is on a new connection, which is not stale */
-	return has_tries_left(exchange) &&
-	       (exchange->policy->next_upstream & fault_token(fault)) != 0;
-}
-
 static void start_again(struct exchange *exchange)
 {
 	attempt_drop(exchange);
@@ -402,13 +328,11 @@ static void start_again(struct exchange *exchange)
 static void on_final_head(struct exchange *exchange)
 {
 	struct access_attempt *attempt = exchange_attempt(exchange);
-	uint32_t token = status_token(exchange->response.status);
 
 	attempt->status = exchange->response.status;
 	attempt->header_us = us_since_start(exchange);
 	exchange->tries++;
-	if ((exchange->policy->next_upstream & token) != 0 && can_be_resent(exchange) &&
-	    may_be_repeated(exchange) && has_tries_left(exchange))
+	if (retry_may_follow_status(exchange))
 		start_again(exchange);
 	else
 		exchange_on_response(exchange);
@@ -605,7 +529,7 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	if (fault != FAULT_STALE_CONNECTION)
 		exchange->tries++;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
-	again = may_retry_fault(exchange, fault);
+	again = retry_may_follow_fault(exchange, fault);
 	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&
 	    fault != FAULT_STALE_CONNECTION)
 		atomic_fetch_add_explicit(

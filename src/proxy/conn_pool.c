@@ -88,7 +88,7 @@ struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_re
 
 void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints)
 {
-	list_for_each_safe(link, &pool->lru) {
+	list_for_each_safe (link, &pool->lru) {
 		struct upstream *upstream = container_of(link, struct upstream, lru);
 		uint32_t slot = upstream->slot;
 
@@ -102,6 +102,6 @@ void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints)
 
 void conn_pool_close_all(struct conn_pool *pool)
 {
-	list_for_each_safe(link, &pool->lru)
+	list_for_each_safe (link, &pool->lru)
 		upstream_close(container_of(link, struct upstream, lru));
 }

@@ -11,7 +11,7 @@
 struct upstream;
 
 struct conn_pool {
-	struct list lru;            /* oldest first */
+	struct list lru; /* oldest first */
 	uint32_t count;
 	uint32_t slot_count;
 	struct upstream **by_slot;  /* the latest of each endpoint slot */

@@ -22,15 +22,15 @@ enum downstream_state { DOWNSTREAM_IDLE, DOWNSTREAM_BUSY, DOWNSTREAM_LINGERING }
 struct downstream {
 	struct transport transport;
 	struct timer timer;
-	struct list link;         /* in worker->downstreams[state] */
+	struct list link; /* in worker->downstreams[state] */
 	struct worker *worker;
-	struct iobuf *in;         /* NULL while idle */
+	struct iobuf *in;          /* NULL while idle */
 	struct exchange *exchange; /* NULL unless busy */
 	struct ip_port peer;
 	uint16_t local_port;
 	uint16_t lingered_kib;
-	uint32_t requests;        /* exchanges so far */
-	uint8_t state;            /* enum downstream_state; moved by downstream_move alone */
+	uint32_t requests; /* exchanges so far */
+	uint8_t state;     /* enum downstream_state; moved by downstream_move alone */
 };
 
 static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");

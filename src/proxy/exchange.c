@@ -8,11 +8,11 @@
 #include "proxy/attempt.h"
 #include "proxy/downstream.h"
 #include "proxy/policy/ambiguous_path.h"
+#include "proxy/record.h"
 #include "proxy/response_out.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
-#include "stats/row.h"
 
 /* A client that takes less than this within its time-out has stalled (security spec, 7.1). */
 enum { STALL_PROGRESS_BYTES = 4096 };
@@ -20,8 +20,8 @@ enum { STALL_PROGRESS_BYTES = 4096 };
 /* From which state to which: the picture in exchange.h. */
 static const uint32_t moves[] = {
 	[EXCHANGE_HEAD] = BIT(EXCHANGE_ROUTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
-	[EXCHANGE_ROUTING] =
-		BIT(EXCHANGE_CONNECTING) | BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
+	[EXCHANGE_ROUTING] = BIT(EXCHANGE_CONNECTING) | BIT(EXCHANGE_ANSWERING) |
+			     BIT(EXCHANGE_DONE),
 	[EXCHANGE_CONNECTING] = BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ROUTING) |
 				BIT(EXCHANGE_ANSWERING) | BIT(EXCHANGE_DONE),
 	[EXCHANGE_WAITING] = BIT(EXCHANGE_RELAYING) | BIT(EXCHANGE_TUNNELLING) |
@@ -202,8 +202,9 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 	if (fault != FAULT_NONE)
 		exchange_answer(exchange, fault);
 	else if (exchange->uri.form == URI_ASTERISK)
-		exchange_answer_status(exchange, 204,
-				       S("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
+		exchange_answer_status(
+			exchange, 204,
+			S("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
 	else
 		find_route(exchange);
 }
@@ -474,8 +475,8 @@ static void on_stalled_client(struct exchange *exchange)
 
 void exchange_on_client_timeout(struct exchange *exchange)
 {
-	bool attempting =
-		exchange->state == EXCHANGE_WAITING || exchange->state == EXCHANGE_RELAYING;
+	bool attempting = exchange->state == EXCHANGE_WAITING ||
+			  exchange->state == EXCHANGE_RELAYING;
 
 	if (attempting && !exchange->request_sent && !exchange->request_given_up &&
 	    !relay_waits_for_sink(&exchange->to_upstream))
@@ -488,132 +489,6 @@ void exchange_on_client_timeout(struct exchange *exchange)
 /*
  * The end
  */
-
-static uint32_t us_since(const struct exchange *exchange, uint64_t then_ns)
-{
-	uint64_t us = (loop_now_ns(exchange->worker->loop) - then_ns) / 1000;
-
-	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
-}
-
-static void fill_route(const struct exchange *exchange, struct access_record *record)
-{
-	const struct routes *routes = &exchange->table->routes;
-	const struct route *route = exchange->route;
-	const struct route_object *object;
-
-	record->generation = routes->header->generation;
-	if (route == NULL)
-		return;
-	record->path = routes_text(routes, route->path);
-	if (route->object == TABLE_NONE)
-		return;
-	object = &routes->objects[route->object];
-	record->namespace = routes_text(routes, object->namespace);
-	record->ingress = routes_text(routes, object->ingress);
-	record->service = routes_text(routes, object->service);
-	record->service_port = routes_text(routes, object->service_port);
-}
-
-static struct span upstream_name(const struct exchange *exchange)
-{
-	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
-	const struct route *route = exchange->route;
-	const struct upstream_record *upstream;
-
-	if (route == NULL || route->upstream == TABLE_NONE)
-		return S("");
-	if (route->default_backend)
-		return S("upstream-default-backend");
-	upstream = endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
-	return upstream == NULL ? S("") : endpoints_text(endpoints, upstream->name);
-}
-
-static struct span field_value(const struct exchange *exchange, enum header_id id)
-{
-	const struct header *header;
-
-	if (!request_head_has(&exchange->request, id))
-		return S("");
-	header = request_head_find(&exchange->request, id);
-	return header == NULL ? S("") : header->value;
-}
-
-static bool is_logged(const struct exchange *exchange)
-{
-	const struct table_settings *settings;
-
-	if (exchange->worker->log.fd == -1)
-		return false;
-	if (exchange->table == NULL)
-		return true;
-	settings = settings_of(exchange);
-	return settings->access_log &&
-	       (exchange->route == NULL || !exchange->route->default_backend ||
-		settings->access_log_default_backend);
-}
-
-static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
-{
-	const struct h1_sender *sender = &exchange->to_downstream.sender;
-	struct access_record record = {
-		.wall_ns = loop_wall_ns(exchange->worker->loop),
-		.client = exchange->client,
-		.request_id = exchange->request_id,
-		.method = exchange->request.method,
-		.target = exchange->request.target,
-		.host = exchange->host.name,
-		.referer = field_value(exchange, HEADER_REFERER),
-		.user_agent = field_value(exchange, HEADER_USER_AGENT),
-		.reason = exchange->fault == FAULT_NONE
-				  ? S("ok")
-				  : span_from(fault_facts(exchange->fault)->word),
-		.upstream = upstream_name(exchange),
-		.version_minor = exchange->request.version_minor,
-		.status = exchange->status,
-		.request_bytes = request_bytes,
-		.response_bytes = sender->sent,
-		.body_bytes_sent = sender->body_sent,
-		.duration_us = duration_us,
-		.attempt_count = exchange->attempt_count,
-		.attempts = exchange->attempts,
-	};
-
-	if (exchange->table != NULL)
-		fill_route(exchange, &record);
-	worker_log(exchange->worker, &record);
-}
-
-static void count(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
-{
-	struct worker_area *area = exchange->worker->area;
-	struct row_request request = {
-		.status = exchange->status,
-		.method = (uint8_t)exchange->request.method_id,
-		.protocol = (uint8_t)(10 + exchange->request.version_minor),
-		.duration_us = duration_us,
-		.request_bytes = request_bytes,
-		.response_bytes = exchange->to_downstream.sender.sent,
-	};
-	uint32_t row = exchange->route == NULL ? 0 : exchange->route->stat_row;
-
-	row_count(&area->routes[row < STATS_ROUTE_ROWS_MAX ? row : 0], &request);
-	area->faults[exchange->fault]++;
-	area->counters.downstream_bytes_in += request_bytes;
-	area->counters.downstream_bytes_out += request.response_bytes;
-}
-
-static void record_end(struct exchange *exchange)
-{
-	uint64_t request_bytes = exchange->head_bytes + exchange->to_upstream.reader.total;
-	uint32_t duration_us = us_since(exchange, exchange->started_ns);
-
-	if (exchange->status == 0)
-		exchange->status = fault_facts(exchange->fault)->status;
-	count(exchange, request_bytes, duration_us);
-	if (is_logged(exchange))
-		write_log(exchange, request_bytes, duration_us);
-}
 
 /* The response is out whole, or there is none that could be taken for whole. */
 static enum downstream_after after_end(const struct exchange *exchange)
@@ -650,7 +525,7 @@ void exchange_end(struct exchange *exchange)
 		attempt_finish(exchange);
 	else
 		attempt_drop(exchange);
-	record_end(exchange);
+	record_exchange(exchange);
 	exchange_move(exchange, EXCHANGE_DONE);
 	loop_task_cancel(&exchange->task);
 	if (exchange->table != NULL)

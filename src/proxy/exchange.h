@@ -58,24 +58,25 @@ struct exchange {
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
 
-	bool head_started;         /* a byte of the request has come */
-	bool keep_alive;           /* the client may send another request after the response */
-	bool continue_sent;        /* 100 went out */
-	bool request_sent;         /* all of the request is with the endpoint */
-	bool request_given_up;     /* the rest of it is not wanted any more (U10), or cannot be sent */
-	bool response_started;     /* bytes of a final response may have gone to the client */
-	bool fresh_connection;     /* the next attempt does not use the pool */
-	uint8_t informational;     /* 1xx responses of this attempt */
-	uint8_t hints_passed;      /* 103s that went to the client */
-	uint16_t status;           /* that the client gets; 0: none yet */
+	bool head_started;     /* a byte of the request has come */
+	bool keep_alive;       /* the client may send another request after the response */
+	bool continue_sent;    /* 100 went out */
+	bool request_sent;     /* all of the request is with the endpoint */
+	bool request_given_up; /* the rest of it is not wanted any more (U10), or cannot be sent */
+	bool response_started; /* bytes of a final response may have gone to the client */
+	bool fresh_connection; /* the next attempt does not use the pool */
+	uint8_t informational; /* 1xx responses of this attempt */
+	uint8_t hints_passed;  /* 103s that went to the client */
+	uint16_t status;       /* that the client gets; 0: none yet */
 
 	struct routes_table *table; /* pinned; NULL before a route was looked up */
 	const struct route *route;
 	const struct route_policy *policy;
-	struct loop_task task;      /* goes on in the next turn (RELAY_TURN_OVER) */
+	struct loop_task task; /* goes on in the next turn (RELAY_TURN_OVER) */
 	struct name_waiter name_waiter;
 
-	struct h1_progress progress; /* of the head being read: the request's, then the response's */
+	struct h1_progress
+		progress; /* of the head being read: the request's, then the response's */
 	struct request_head request;
 	struct uri uri;
 	struct host host;
@@ -83,14 +84,14 @@ struct exchange {
 	struct relay to_upstream;
 	struct relay to_downstream;
 
-	uint64_t started_ns;       /* first byte */
-	uint64_t attempt_ns;       /* start of the attempt */
-	uint64_t stall_mark;       /* bytes sent to the client when its timer was started */
-	uint32_t head_bytes;       /* of the request */
-	uint32_t tries;            /* attempts so far, but for stale pooled connections */
-	uint32_t attempt_count;    /* all of them */
+	uint64_t started_ns;    /* first byte */
+	uint64_t attempt_ns;    /* start of the attempt */
+	uint64_t stall_mark;    /* bytes sent to the client when its timer was started */
+	uint32_t head_bytes;    /* of the request */
+	uint32_t tries;         /* attempts so far, but for stale pooled connections */
+	uint32_t attempt_count; /* all of them */
 	struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* the last one goes on changing */
-	struct ip_port client;     /* after trust in forwarded fields */
+	struct ip_port client;                               /* after trust in forwarded fields */
 	struct span request_id;
 
 	struct arena arena;

@@ -48,8 +48,8 @@ static void decode_length(struct h1_reader *reader)
 static void decode_chunked(struct h1_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
-	struct chunked_result result =
-		chunked_decode(&reader->decoder, buf->bytes + buf->start, buf->end - buf->start);
+	struct chunked_result result = chunked_decode(&reader->decoder, buf->bytes + buf->start,
+						      buf->end - buf->start);
 
 	take_raw(reader, (uint32_t)result.produced);
 	buf->start += (uint32_t)result.consumed;

@@ -8,8 +8,8 @@ static void add_piece(struct h1_sender *sender, struct span bytes)
 	if (bytes.len == 0)
 		return;
 	BUG_ON(sender->count == H1_SENDER_PIECES);
-	sender->pieces[sender->count++] =
-		(struct iovec){.iov_base = (char *)bytes.ptr, .iov_len = bytes.len};
+	sender->pieces[sender->count++] = (struct iovec){.iov_base = (char *)bytes.ptr,
+							 .iov_len = bytes.len};
 }
 
 void h1_sender_init(struct h1_sender *sender, struct transport *transport, enum h1_framing framing,

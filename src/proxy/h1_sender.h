@@ -12,8 +12,8 @@
 #include "io/transport.h"
 
 enum h1_framing {
-	H1_FRAMING_NONE,    /* no body: the head is all */
-	H1_FRAMING_RAW,     /* the bytes as they are: a length was announced, or the connection ends it */
+	H1_FRAMING_NONE, /* no body: the head is all */
+	H1_FRAMING_RAW, /* the bytes as they are: a length was announced, or the connection ends it */
 	H1_FRAMING_CHUNKED, /* RFC 9112, 7.1 */
 };
 
@@ -24,15 +24,15 @@ enum { H1_SENDER_PIECES = 4 }; /* head, size line, data, what ends it */
 struct h1_sender {
 	struct transport *transport; /* kept while the message goes out */
 	enum h1_framing framing;
-	bool last;           /* the piece under way is the last */
-	bool head_borrowed;  /* the head lies in memory that others use after this event */
-	uint8_t first;       /* pieces[first … count-1] are to be sent */
+	bool last;          /* the piece under way is the last */
+	bool head_borrowed; /* the head lies in memory that others use after this event */
+	uint8_t first;      /* pieces[first … count-1] are to be sent */
 	uint8_t count;
-	uint8_t data_piece;  /* index of the data among the pieces, or H1_SENDER_PIECES */
+	uint8_t data_piece; /* index of the data among the pieces, or H1_SENDER_PIECES */
 	char size_line[CHUNKED_SIZE_LINE_MAX];
 	struct iovec pieces[H1_SENDER_PIECES];
-	uint64_t sent;       /* bytes that the kernel took, framing included */
-	uint64_t body_sent;  /* of them, body data */
+	uint64_t sent;      /* bytes that the kernel took, framing included */
+	uint64_t body_sent; /* of them, body data */
 };
 
 /* head: borrowed until the flush that follows in the same event; what is left of it then is copied to

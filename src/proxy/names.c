@@ -12,8 +12,8 @@ enum {
 	NAMES_MAX = 10000, /* more than a table should hold; beyond it nothing new is resolved */
 	TTL_MIN_S = 1,
 	TTL_MAX_S = 300,
-	NEGATIVE_S = 5,   /* security spec, 7.1 */
-	STALE_S = 3600,   /* for how long old addresses serve while no server answers */
+	NEGATIVE_S = 5, /* security spec, 7.1 */
+	STALE_S = 3600, /* for how long old addresses serve while no server answers */
 };
 
 static const uint64_t ns_per_s = 1000000000;
@@ -22,10 +22,10 @@ struct name {
 	struct map_entry by_key;
 	struct names *owner;
 	bool asking;
-	bool known;           /* endpoints are from an answer */
+	bool known; /* endpoints are from an answer */
 	uint64_t fresh_until_ns;
 	uint64_t stale_until_ns; /* with known */
-	struct list waiters;  /* struct name_waiter */
+	struct list waiters;     /* struct name_waiter */
 	uint32_t count;
 	struct endpoint_record endpoints[RESOLVER_ADDRESSES_MAX];
 	uint16_t port;

@@ -24,8 +24,8 @@ struct names {
 };
 
 enum names_status {
-	NAMES_KNOWN,  /* *choice has its endpoints, borrowed for this event */
-	NAMES_ASKED,  /* on_known is called later, maybe to find that it failed: ask again then */
+	NAMES_KNOWN, /* *choice has its endpoints, borrowed for this event */
+	NAMES_ASKED, /* on_known is called later, maybe to find that it failed: ask again then */
 	NAMES_FAILED,
 };
 

@@ -9,13 +9,13 @@
 #include "proxy/h1_sender.h"
 
 enum relay_status {
-	RELAY_DONE,       /* the whole message has been sent */
-	RELAY_WAIT,       /* for an edge of one side: relay_waits_for_sink says which */
-	RELAY_TURN_OVER,  /* it has had its share of this turn: to be called again in the next */
-	RELAY_CUT,        /* the reading side ended too early */
-	RELAY_BAD,        /* the reading side broke its framing: reader->fault */
-	RELAY_BROKEN,     /* the sending side is gone */
-	RELAY_TOO_LARGE,  /* the body is longer than allowed */
+	RELAY_DONE,      /* the whole message has been sent */
+	RELAY_WAIT,      /* for an edge of one side: relay_waits_for_sink says which */
+	RELAY_TURN_OVER, /* it has had its share of this turn: to be called again in the next */
+	RELAY_CUT,       /* the reading side ended too early */
+	RELAY_BAD,       /* the reading side broke its framing: reader->fault */
+	RELAY_BROKEN,    /* the sending side is gone */
+	RELAY_TOO_LARGE, /* the body is longer than allowed */
 };
 
 struct relay {

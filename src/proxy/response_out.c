@@ -93,10 +93,11 @@ struct span response_out_write(struct exchange *exchange, enum h1_framing framin
 static size_t write_page(char *text, size_t size, unsigned status)
 {
 	struct span reason = h1_reason(status);
-	int length = snprintf(text, size,
-			      "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>%u %.*s</title></head>\n"
-			      "<body><h1>%u %.*s</h1></body>\n</html>\n",
-			      status, (int)reason.len, reason.ptr, status, (int)reason.len, reason.ptr);
+	int length = snprintf(
+		text, size,
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>%u %.*s</title></head>\n"
+		"<body><h1>%u %.*s</h1></body>\n</html>\n",
+		status, (int)reason.len, reason.ptr, status, (int)reason.len, reason.ptr);
 
 	return length < 0 ? 0 : (size_t)length;
 }

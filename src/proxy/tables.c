@@ -22,7 +22,7 @@ static void unmap_routes(struct tables *tables, struct routes_table *table)
 
 void tables_fini(struct tables *tables)
 {
-	list_for_each_safe(link, &tables->old_routes)
+	list_for_each_safe (link, &tables->old_routes)
 		unmap_routes(tables, container_of(link, struct routes_table, link));
 	if (tables->routes != NULL)
 		unmap_routes(tables, tables->routes);

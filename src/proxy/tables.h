@@ -17,11 +17,11 @@ struct routes_table {
 };
 
 struct tables {
-	struct routes_table *routes;   /* in effect; NULL until the first came */
-	struct endpoints endpoints;    /* in effect; header is NULL until the first came */
+	struct routes_table *routes; /* in effect; NULL until the first came */
+	struct endpoints endpoints;  /* in effect; header is NULL until the first came */
 	struct span endpoints_segment;
-	struct list old_routes;        /* private to tables.c */
-	uint32_t mapped;               /* segments mapped now */
+	struct list old_routes; /* private to tables.c */
+	uint32_t mapped;        /* segments mapped now */
 };
 
 void tables_init(struct tables *tables);

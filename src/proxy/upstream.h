@@ -14,18 +14,18 @@ struct upstream {
 	struct transport transport;
 	struct timer timer;
 	struct worker *worker;
-	struct exchange *exchange;   /* NULL while idle */
-	struct iobuf *in;            /* NULL while idle */
+	struct exchange *exchange; /* NULL while idle */
+	struct iobuf *in;          /* NULL while idle */
 	struct ip_port at;
-	uint32_t slot;               /* of the endpoint; TABLE_NONE for an address of a resolved name */
+	uint32_t slot; /* of the endpoint; TABLE_NONE for an address of a resolved name */
 	uint32_t incarnation;
-	uint32_t requests;           /* sent over it so far */
+	uint32_t requests; /* sent over it so far */
 	bool connecting;
-	bool reused;                 /* it came from the pool */
+	bool reused; /* it came from the pool */
 	uint64_t opened_ns;
-	struct list lru;             /* private to conn_pool.c: all idle ones, longest first */
-	struct upstream *next;       /* private to conn_pool.c: idle ones of one endpoint */
-	struct upstream **link;      /* private to conn_pool.c: what points to this one */
+	struct list lru;        /* private to conn_pool.c: all idle ones, longest first */
+	struct upstream *next;  /* private to conn_pool.c: idle ones of one endpoint */
+	struct upstream **link; /* private to conn_pool.c: what points to this one */
 };
 
 /* A new connection to an endpoint for the exchange, being made: transport edges go to the exchange. NULL: errno

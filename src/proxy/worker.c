@@ -49,7 +49,7 @@ void worker_log(struct worker *worker, const struct access_record *record)
 
 static void close_idle_clients(struct worker *worker)
 {
-	list_for_each_safe(link, &worker->clients[DOWNSTREAM_IDLE]) {
+	list_for_each_safe (link, &worker->clients[DOWNSTREAM_IDLE]) {
 		struct downstream *downstream = container_of(link, struct downstream, link);
 
 		/* a request that has come already is still answered */
@@ -106,7 +106,8 @@ static void serve(struct worker *worker)
 				  log_quote(span_from(err.text)));
 	worker->serving = true;
 	channel_send(&worker->run_channel,
-		     &(struct message){.kind = MESSAGE_READY, .worker = worker->options->index}, -1);
+		     &(struct message){.kind = MESSAGE_READY, .worker = worker->options->index},
+		     -1);
 }
 
 static void count_tables(struct worker *worker)

@@ -24,9 +24,9 @@ enum { WORKER_LISTENERS_MAX = 16 };
 /* What run passes; all descriptors are inherited and belong to the worker. */
 struct worker_options {
 	uint32_t index;
-	int channel_fd;     /* to run */
-	int stats_fd;       /* live figures */
-	int access_log_fd;  /* -1: none */
+	int channel_fd;    /* to run */
+	int stats_fd;      /* live figures */
+	int access_log_fd; /* -1: none */
 	enum access_log_format access_log_format;
 	uint32_t connections_max; /* client connections at one time */
 	uint32_t listener_count;
@@ -72,11 +72,11 @@ struct worker {
 	uint32_t client_count;
 	uint32_t listener_count;
 	struct listener listeners[WORKER_LISTENERS_MAX];
-	uint64_t date_second;   /* for which date_text was made */
+	uint64_t date_second; /* for which date_text was made */
 	char date_text[32];
 	uint8_t date_length;
-	bool serving;           /* listeners are in the loop */
-	bool draining;          /* MESSAGE_STOP came: no keep-alive any more */
+	bool serving;                      /* listeners are in the loop */
+	bool draining;                     /* MESSAGE_STOP came: no keep-alive any more */
 	char scratch[WORKER_SCRATCH_SIZE]; /* heads being written; valid for one event */
 };
 

@@ -16,7 +16,7 @@ struct balance_choice {
 /* State that a worker keeps between picks. */
 struct balance {
 	struct random random;
-	uint32_t *turns;     /* round robin: next index, by upstream id */
+	uint32_t *turns; /* round robin: next index, by upstream id */
 	uint32_t turn_count;
 };
 

@@ -13,9 +13,9 @@ struct exchange;
 
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
-	bool trusted;            /* the peer's own forwarded fields are believed */
+	bool trusted; /* the peer's own forwarded fields are believed */
 	struct ip client;
-	struct span host;        /* best host, as it is sent */
+	struct span host; /* best host, as it is sent */
 	struct span proto;
 	struct span port;
 	char client_text[IP_TEXT_SIZE];
