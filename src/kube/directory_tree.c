@@ -805,18 +805,21 @@ struct directory_tree *directory_tree_new(const char *path, int inotify, struct 
 
 void directory_tree_free(struct directory_tree *tree)
 {
+	struct map_entry *next;
 	struct map_entry *at;
 
 	if (tree == NULL)
 		return;
 	leave_root(tree);
-	while ((at = map_next(&tree->files, NULL)) != NULL)
+	for (at = map_next(&tree->files, NULL); at != NULL; at = next) {
+		next = map_next(&tree->files, at);
 		free_tree_file(tree, container_of(at, struct tree_file, by_name));
+	}
 	while (tree->first_dirty != NULL) {
-		struct dirty *next = tree->first_dirty->next;
+		struct dirty *dirty = tree->first_dirty;
 
-		free(tree->first_dirty);
-		tree->first_dirty = next;
+		tree->first_dirty = dirty->next;
+		free(dirty);
 	}
 	forget_ancestors(tree);
 	map_fini(&tree->by_wd);

@@ -264,14 +264,19 @@ static void free_file(struct manifest_set *set, struct file *file)
 
 void manifest_set_free(struct manifest_set *set)
 {
+	struct map_entry *next;
 	struct map_entry *at;
 
 	if (set == NULL)
 		return;
-	while ((at = map_next(&set->files, NULL)) != NULL)
+	for (at = map_next(&set->files, NULL); at != NULL; at = next) {
+		next = map_next(&set->files, at);
 		free_file(set, container_of(at, struct file, by_name));
-	while ((at = map_next(&set->identities, NULL)) != NULL)
+	}
+	for (at = map_next(&set->identities, NULL); at != NULL; at = next) {
+		next = map_next(&set->identities, at);
 		free_identity(set, container_of(at, struct identity, by_key));
+	}
 	map_fini(&set->files);
 	map_fini(&set->identities);
 	diagnostics_fini(&set->diagnostics);

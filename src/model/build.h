@@ -11,9 +11,9 @@ struct build {
 	struct diagnostics *diagnostics;
 	const struct model_policy *policy; /* of every route so far; in the arena of the model */
 	struct arena arena;                /* goes with the build */
-	struct map refused;   /* upstreams that cannot be: reported once (upstream.c) */
-	struct map routes;    /* made routes by host, type and path (route.c) */
-	unsigned suggestions; /* "there is …" that were looked for: each costs a walk */
+	struct map refused; /* upstreams that cannot be: reported once (upstream.c) */
+	struct map routes;  /* made routes by host, type and path (route.c) */
+	unsigned compared;  /* names that a missing one was compared with: bounded */
 };
 
 /* From the Ingresses of the store (from_ingress.c). */

@@ -42,15 +42,31 @@ static unsigned distance(struct span a, struct span b)
 	return rows[a.len % 3][b.len];
 }
 
+/* What both begin or end with costs no edit, and most names that are near share most of it. */
+static void strip_common(struct span *a, struct span *b)
+{
+	while (a->len > 0 && b->len > 0 && a->ptr[0] == b->ptr[0]) {
+		*a = span_skip(*a, 1);
+		*b = span_skip(*b, 1);
+	}
+	while (a->len > 0 && b->len > 0 && a->ptr[a->len - 1] == b->ptr[b->len - 1]) {
+		a->len--;
+		b->len--;
+	}
+}
+
 void nearest_offer(struct nearest *nearest, struct span name)
 {
 	size_t longer = name.len > nearest->wanted.len ? name.len : nearest->wanted.len;
 	size_t shorter = name.len + nearest->wanted.len - longer;
+	struct span wanted = nearest->wanted;
+	struct span offered = name;
 	unsigned edits;
 
 	if (longer > NAME_MAX_BYTES || longer - shorter >= nearest->distance)
 		return;
-	edits = distance(nearest->wanted, name);
+	strip_common(&wanted, &offered);
+	edits = distance(wanted, offered);
 	if (edits >= nearest->distance)
 		return;
 	nearest->best = name;

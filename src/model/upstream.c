@@ -5,7 +5,7 @@
 #include "model/nearest.h"
 #include "model/rule_text.h"
 
-enum { PORT_MAX = 65535, SUGGESTIONS_MAX = 100 };
+enum { PORT_MAX = 65535, COMPARED_MAX = 50000 };
 
 /* The Service port that a backend means, and where it is spelled. */
 struct wanted {
@@ -22,14 +22,13 @@ static void report_missing_service(struct build *build, const struct ingress *in
 	struct span namespace = ingress->object.namespace;
 	struct nearest nearest = nearest_to(name);
 
-	if (build->suggestions++ < SUGGESTIONS_MAX) {
-		for (struct map_entry *at = map_next(services, NULL); at != NULL;
-		     at = map_next(services, at)) {
-			const struct object *each = container_of(at, struct object, by_name);
+	for (struct map_entry *at = map_next(services, NULL);
+	     at != NULL && build->compared < COMPARED_MAX; at = map_next(services, at)) {
+		const struct object *each = container_of(at, struct object, by_name);
 
-			if (span_equals(each->namespace, namespace))
-				nearest_offer(&nearest, each->name);
-		}
+		build->compared++;
+		if (span_equals(each->namespace, namespace))
+			nearest_offer(&nearest, each->name);
 	}
 	diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_SERVICE, &ingress->object, field,
 			"no Service %s in namespace %s%s%s%s; requests get 503",
