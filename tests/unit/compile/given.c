@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "given.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static const char *known_endpoints = "";
+static const struct diagnostics *heard;
+unsigned given_unheard;
+
+static const struct model_policy plain_policy = {
+	.connect_timeout_ms = 5000,
+	.read_timeout_ms = 60000,
+	.response_head_bytes = 4096,
+};
+
+void given_endpoints(const char *text)
+{
+	known_endpoints = text;
+}
+
+static struct model *model_new(void)
+{
+	struct model *model = memory_new(sizeof(*model));
+
+	arena_init(&model->arena, NULL, 0, SIZE_MAX);
+	map_init(&model->hosts_by_name);
+	map_init(&model->upstreams_by_key);
+	model->last_host = &model->first_host;
+	model->last_upstream = &model->first_upstream;
+	model->settings.header_line_bytes = 8192;
+	model->settings.header_total_bytes = 32768;
+	return model;
+}
+
+static struct model_host *host_of(struct model *model, struct span name)
+{
+	struct model_host *host;
+
+	for (host = model->first_host; host != NULL; host = host->next)
+		if (span_equals(host->name, name))
+			return host;
+	host = arena_take_zero(&model->arena, sizeof(*host));
+	host->name = name;
+	host->last = &host->first;
+	*model->last_host = host;
+	model->last_host = &host->next;
+	model->host_count++;
+	return host;
+}
+
+static struct model_upstream *upstream_of(struct model *model, struct span backend)
+{
+	struct span key = arena_printf(&model->arena, "shop/%.*s", (int)backend.len, backend.ptr);
+	struct model_upstream *upstream;
+	struct span port = backend;
+	struct span service = span_cut(&port, ':');
+
+	for (upstream = model->first_upstream; upstream != NULL; upstream = upstream->next)
+		if (span_equals(upstream->by_key.key, key))
+			return upstream;
+	upstream = arena_take_zero(&model->arena, sizeof(*upstream));
+	upstream->by_key.key = key;
+	upstream->name = arena_printf(&model->arena, "shop-%.*s-%.*s", (int)service.len,
+				      service.ptr, (int)port.len, port.ptr);
+	upstream->namespace = S("shop");
+	upstream->service = service;
+	upstream->number = model->upstream_count++;
+	*model->last_upstream = upstream;
+	model->last_upstream = &upstream->next;
+	return upstream;
+}
+
+static void set_target(struct model *model, struct model_route *route, struct span backend)
+{
+	struct span port = backend;
+
+	if (span_equals(backend, S("404"))) {
+		route->answer = MODEL_NOT_FOUND;
+	} else if (span_equals(backend, S("503"))) {
+		route->answer = MODEL_NO_SERVICE;
+	} else if (span_equals(backend, S("denied"))) {
+		route->answer = MODEL_DENIED;
+	} else {
+		route->answer = MODEL_PROXY;
+		route->upstream = upstream_of(model, backend);
+		route->service = span_cut(&port, ':');
+		route->service_port = port;
+	}
+}
+
+static void add_route(struct model *model, struct span line)
+{
+	struct span host_name = span_cut(&line, ' ');
+	struct span type = span_cut(&line, ' ');
+	struct model_route *route = arena_take_zero(&model->arena, sizeof(*route));
+	struct model_host *host = host_of(model,
+					  span_equals(host_name, S("-")) ? S("") : host_name);
+
+	route->path = span_cut(&line, ' ');
+	route->type = span_equals(type, S("Exact")) ? MODEL_EXACT : MODEL_PREFIX;
+	route->implicit = span_equals(type, S("Root"));
+	route->policy = &plain_policy;
+	route->namespace = S("shop");
+	route->ingress = S("web");
+	assert_true(span_equals(span_cut(&line, ' '), S("->")));
+	set_target(model, route, line);
+	*host->last = route;
+	host->last = &route->next;
+	host->route_count++;
+	model->route_count++;
+}
+
+struct model *given_model(const char *text)
+{
+	struct model *model = model_new();
+	struct span rest = span_from(text);
+
+	while (rest.len > 0)
+		add_route(model, span_cut(&rest, '\n'));
+	host_of(model, S(""));
+	return model;
+}
+
+void given_model_end(struct model *model)
+{
+	map_fini(&model->hosts_by_name);
+	map_fini(&model->upstreams_by_key);
+	arena_fini(&model->arena);
+	free(model);
+}
+
+static struct model_endpoint read_endpoint(struct span text)
+{
+	struct model_endpoint endpoint = {.state = MODEL_ENDPOINT_READY};
+	struct span address;
+	uint64_t port = 0;
+
+	if (text.ptr[0] == '!') {
+		endpoint.state = MODEL_ENDPOINT_TERMINATING;
+		text = span_skip(text, 1);
+	}
+	address = span_cut(&text, ':');
+	assert_true(ip_parse(address, &endpoint.at.ip));
+	assert_true(span_to_u64(text, &port));
+	endpoint.at.port = (uint16_t)port;
+	return endpoint;
+}
+
+/* The line of an upstream, behind its key; empty: none. */
+static struct span line_of(const struct model_upstream *upstream)
+{
+	struct span rest = span_from(known_endpoints);
+	struct span key = span_skip(upstream->by_key.key, sizeof("shop/") - 1);
+
+	while (rest.len > 0) {
+		struct span line = span_cut(&rest, '\n');
+
+		if (span_equals(span_cut(&line, ' '), key))
+			return line;
+	}
+	return S("");
+}
+
+uint32_t model_endpoints(const struct store *store, const struct model_options *options,
+			 const struct model_upstream *upstream, struct arena *arena,
+			 const struct model_endpoint **endpoints, struct diagnostics *diagnostics)
+{
+	enum { ENDPOINTS_MAX = 16 };
+	struct model_endpoint *found = arena_take(arena, ENDPOINTS_MAX * sizeof(*found));
+	struct span line = line_of(upstream);
+	uint32_t count = 0;
+
+	assert_true(span_equals(upstream->namespace, S("shop")));
+	given_unheard += diagnostics != heard;
+	while (line.len > 0)
+		found[count++] = read_endpoint(span_cut(&line, ' '));
+	*endpoints = found;
+	(void)store;
+	(void)options;
+	return count;
+}
+
+struct compiled *compiled(struct ids *ids, const struct model *model, uint64_t generation)
+{
+	static const struct model_options options;
+	struct compiled *compiled = memory_new(sizeof(*compiled));
+	struct diagnostics diagnostics;
+	struct error err = {0};
+
+	diagnostics_init(&diagnostics);
+	heard = &diagnostics;
+	compile_routes(model, &options, ids, generation, 7, &compiled->routes_bytes);
+	compile_endpoints(model, NULL, &options, ids, generation, 7, &compiled->endpoints_bytes,
+			  &diagnostics);
+	diagnostics_fini(&diagnostics);
+	if (routes_verify(buf_span(&compiled->routes_bytes), &compiled->routes, &err) == -1 ||
+	    endpoints_verify(buf_span(&compiled->endpoints_bytes), &compiled->endpoints, &err) ==
+		    -1)
+		fail_msg("%s", err.text);
+	return compiled;
+}
+
+void compiled_end(struct compiled *compiled)
+{
+	buf_fini(&compiled->routes_bytes);
+	buf_fini(&compiled->endpoints_bytes);
+	free(compiled);
+}
+
+const struct route *compiled_route(const struct compiled *compiled, const char *host,
+				   const char *path)
+{
+	struct route_match match = routes_find(&compiled->routes, span_from(host), span_from(path));
+
+	if (match.route == NULL)
+		fail_msg("no route for %s%s", host, path);
+	return match.route;
+}
+
+const struct upstream_record *compiled_upstream(const struct compiled *compiled, const char *host,
+						const char *path)
+{
+	const struct route *route = compiled_route(compiled, host, path);
+	const struct upstream_record *upstream = endpoints_find(
+		&compiled->endpoints, route->upstream, route->upstream_incarnation);
+
+	if (upstream == NULL)
+		fail_msg("no upstream for %s%s", host, path);
+	return upstream;
+}
+
+void assert_endpoints(const struct compiled *compiled, const char *host, const char *path,
+		      const char *text)
+{
+	const struct upstream_record *upstream = compiled_upstream(compiled, host, path);
+	struct buf found = {0};
+
+	for (uint32_t i = 0; i < upstream->endpoint_count; i++) {
+		const struct endpoint_record *endpoint =
+			&compiled->endpoints.endpoints[upstream->first_endpoint + i];
+		struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
+		char address[IP_PORT_TEXT_SIZE];
+
+		ip_port_write(address, &at);
+		buf_printf(&found, "%s%s%s#%u", i == 0 ? "" : " ",
+			   endpoint->state == ENDPOINT_TERMINATING ? "!" : "", address,
+			   endpoint->slot);
+	}
+	assert_string_equal(buf_text(&found), text);
+	buf_fini(&found);
+}
+
+void assert_text(struct span found, const char *expected)
+{
+	if (!span_equals(found, span_from(expected)))
+		fail_msg("\"%.*s\" is not \"%s\"", (int)found.len, found.ptr, expected);
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "given.h"
+
+static void each_rule_leads_to_the_upstream_of_its_service(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("shop.example Prefix /cart -> cart:80\n"
+					  "*.shop.example Exact /w -> wild:http\n"
+					  "- Prefix / -> other:80");
+	struct compiled *table = compiled(ids, model, 1);
+
+	assert_text(endpoints_text(&table->endpoints,
+				   compiled_upstream(table, "shop.example", "/cart/1")->name),
+		    "shop-cart-80");
+	assert_text(endpoints_text(&table->endpoints,
+				   compiled_upstream(table, "a.shop.example", "/w")->name),
+		    "shop-wild-http");
+	assert_text(endpoints_text(&table->endpoints,
+				   compiled_upstream(table, "else.where", "/x")->name),
+		    "shop-other-80");
+
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void a_route_knows_its_object_its_type_and_its_path(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("shop.example Exact /cart/ -> cart:http\n"
+					  "shop.example Root / -> 404");
+	struct compiled *table = compiled(ids, model, 1);
+	const struct route *route = compiled_route(table, "shop.example", "/cart/");
+	const struct route_object *object = &table->routes.objects[route->object];
+
+	assert_text(routes_text(&table->routes, object->namespace), "shop");
+	assert_text(routes_text(&table->routes, object->ingress), "web");
+	assert_text(routes_text(&table->routes, object->service), "cart");
+	assert_text(routes_text(&table->routes, object->service_port), "http");
+	assert_text(routes_text(&table->routes, route->path), "/cart/");
+	assert_int_equal(route->path_type, ROUTE_EXACT);
+	assert_int_equal(route->implicit, 0);
+	assert_int_equal(compiled_route(table, "shop.example", "/")->implicit, 1);
+
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void what_does_not_go_to_a_service_has_no_upstream(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("shop.example Prefix / -> 404\n"
+					  "shop.example Prefix /missing -> 503\n"
+					  "shop.example Prefix /guarded -> denied");
+	struct compiled *table = compiled(ids, model, 1);
+
+	assert_int_equal(compiled_route(table, "shop.example", "/")->answer, ROUTE_NOT_FOUND);
+	assert_int_equal(compiled_route(table, "shop.example", "/missing")->answer,
+			 ROUTE_NO_SERVICE);
+	assert_int_equal(compiled_route(table, "shop.example", "/guarded")->answer, ROUTE_DENIED);
+	assert_int_equal(compiled_route(table, "shop.example", "/")->upstream, TABLE_NONE);
+
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void equal_policies_and_objects_are_stored_once(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("a.example Prefix / -> cart:80\n"
+					  "b.example Prefix / -> cart:80\n"
+					  "b.example Prefix /x -> other:80");
+	struct compiled *table = compiled(ids, model, 1);
+
+	assert_int_equal(table->routes.policy_count, 1);
+	assert_int_equal(table->routes.object_count, 2);
+	assert_int_equal(compiled_route(table, "a.example", "/")->object,
+			 compiled_route(table, "b.example", "/")->object);
+
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void settings_of_the_model_are_those_of_the_table(void **state)
+{
+	const struct model_options options = {.tenant_destinations_free = true};
+	struct ip_network network = {.prefix_bits = 104, .ip.bytes[10] = 0xff};
+	struct ids *ids = ids_new();
+	struct model *model = given_model("");
+	struct buf bytes = {0};
+	struct routes routes;
+	struct error err;
+
+	network.ip.bytes[11] = 0xff;
+	network.ip.bytes[12] = 10;
+	model->settings = (struct model_settings){
+		.client_header_timeout_ms = 1,
+		.client_body_timeout_ms = 2,
+		.keep_alive_timeout_ms = 3,
+		.keep_alive_requests = 4,
+		.header_line_bytes = 5,
+		.header_total_bytes = 6,
+		.upstream_keepalive_connections = 7,
+		.upstream_keepalive_timeout_ms = 8,
+		.upstream_keepalive_time_ms = 9,
+		.upstream_keepalive_requests = 10,
+		.drain_timeout_ms = 11,
+		.ignore_invalid_headers = true,
+		.server_tokens = true,
+		.trusted = &network,
+		.trusted_count = 1,
+	};
+	compile_routes(model, &options, ids, 1, 2, &bytes);
+	assert_int_equal(routes_verify(buf_span(&bytes), &routes, &err), 0);
+
+	assert_int_equal(routes.settings->client_header_timeout_ms, 1);
+	assert_int_equal(routes.settings->client_body_timeout_ms, 2);
+	assert_int_equal(routes.settings->keep_alive_timeout_ms, 3);
+	assert_int_equal(routes.settings->keep_alive_requests, 4);
+	assert_int_equal(routes.settings->header_line_bytes, 5);
+	assert_int_equal(routes.settings->header_total_bytes, 6);
+	assert_int_equal(routes.settings->upstream_keepalive_connections, 7);
+	assert_int_equal(routes.settings->upstream_keepalive_timeout_ms, 8);
+	assert_int_equal(routes.settings->upstream_keepalive_time_ms, 9);
+	assert_int_equal(routes.settings->upstream_keepalive_requests, 10);
+	assert_int_equal(routes.settings->drain_timeout_ms, 11);
+	assert_int_equal(routes.settings->client_stall_timeout_ms, 60000);
+	assert_int_equal(routes.settings->ignore_invalid_headers, 1);
+	assert_int_equal(routes.settings->server_tokens, 1);
+	assert_int_equal(routes.settings->access_log, 0);
+	assert_int_equal(routes.settings->tenant_destinations_free, 1);
+	assert_int_equal(routes.network_count, 1);
+	assert_memory_equal(&routes.networks[0], &network, sizeof(network));
+	buf_fini(&bytes);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void routes_of_one_ingress_service_and_host_share_a_row(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("a.example Prefix /1 -> cart:80\n"
+					  "a.example Prefix /2 -> cart:80\n"
+					  "a.example Prefix /3 -> other:80\n"
+					  "b.example Prefix /1 -> cart:80");
+	struct compiled *table = compiled(ids, model, 1);
+	uint32_t row = compiled_route(table, "a.example", "/1")->stat_row;
+
+	assert_int_not_equal(row, 0);
+	assert_int_equal(compiled_route(table, "a.example", "/2")->stat_row, row);
+	assert_int_not_equal(compiled_route(table, "a.example", "/3")->stat_row, row);
+	assert_int_not_equal(compiled_route(table, "b.example", "/1")->stat_row, row);
+
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void a_route_of_no_ingress_has_row_zero_and_no_object(void **state)
+{
+	struct ids *ids = ids_new();
+	struct model *model = given_model("- Root / -> 404");
+	struct compiled *table;
+
+	model->first_host->first->namespace = S("");
+	model->first_host->first->ingress = S("");
+	table = compiled(ids, model, 1);
+
+	assert_int_equal(compiled_route(table, "any", "/")->stat_row, 0);
+	assert_int_equal(compiled_route(table, "any", "/")->object, TABLE_NONE);
+	compiled_end(table);
+	given_model_end(model);
+	ids_free(ids);
+	(void)state;
+}
+
+static void equal_models_make_equal_bytes(void **state)
+{
+	const char *text = "shop.example Prefix /cart -> cart:80\n*.shop.example Exact /w -> w:80\n"
+			   "shop.example Prefix /cart/items -> items:80";
+	struct ids *ids[2] = {ids_new(), ids_new()};
+	struct model *models[2] = {given_model(text), given_model(text)};
+	struct compiled *tables[2];
+
+	given_endpoints("cart:80 10.0.0.1:80 10.0.0.2:80\nw:80 10.0.0.2:80");
+	for (int i = 0; i < 2; i++)
+		tables[i] = compiled(ids[i], models[i], 1);
+
+	assert_true(span_equals(buf_span(&tables[0]->routes_bytes),
+				buf_span(&tables[1]->routes_bytes)));
+	assert_true(span_equals(buf_span(&tables[0]->endpoints_bytes),
+				buf_span(&tables[1]->endpoints_bytes)));
+	for (int i = 0; i < 2; i++) {
+		compiled_end(tables[i]);
+		given_model_end(models[i]);
+		ids_free(ids[i]);
+	}
+	(void)state;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_rule_leads_to_the_upstream_of_its_service),
+		cmocka_unit_test(a_route_knows_its_object_its_type_and_its_path),
+		cmocka_unit_test(what_does_not_go_to_a_service_has_no_upstream),
+		cmocka_unit_test(equal_policies_and_objects_are_stored_once),
+		cmocka_unit_test(settings_of_the_model_are_those_of_the_table),
+		cmocka_unit_test(routes_of_one_ingress_service_and_host_share_a_row),
+		cmocka_unit_test(a_route_of_no_ingress_has_row_zero_and_no_object),
+		cmocka_unit_test(equal_models_make_equal_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
