@@ -79,17 +79,20 @@ static void on_socket(void *owner, ares_socket_t fd, int readable, int writable)
 	list_add_last(&resolver->sockets, &socket->link);
 }
 
-/* Time-outs, and what a socket that wants to write waits for. */
+/* Time-outs, and what a socket that wants to write waits for. Not by ares_fds: the sets of select(2) end at
+ * descriptor 1023, and a worker has more. */
 static void on_timer(struct timer *timer)
 {
 	struct resolver *resolver = container_of(timer, struct resolver, timer);
-	fd_set readable;
-	fd_set writable;
+	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+	unsigned wanted = (unsigned)ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
 
-	FD_ZERO(&readable);
-	FD_ZERO(&writable);
-	(void)ares_fds(resolver->channel, &readable, &writable);
-	ares_process(resolver->channel, &readable, &writable);
+	for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+		if (ARES_GETSOCK_READABLE(wanted, i) || ARES_GETSOCK_WRITABLE(wanted, i))
+			ares_process_fd(resolver->channel, sockets[i],
+					ARES_GETSOCK_WRITABLE(wanted, i) ? sockets[i]
+									 : ARES_SOCKET_BAD);
+	ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	if (resolver->questions > 0)
 		timer_start(loop_timers(resolver->loop), timer, POKE_MS);
 }
