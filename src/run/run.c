@@ -132,6 +132,7 @@ static int watch_signals(struct parent *parent, struct error *err)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	/* for the roles too, who inherit it: a log may be a pipe that nobody reads any more */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return error_sys(err, "cannot ignore SIGPIPE");
 	return signals_start(parent->loop, &parent->signals, &set, on_signal, err);

@@ -69,7 +69,7 @@ static char **environment_of(enum spawn_environment which)
 	return list;
 }
 
-static int set_signals(void)
+static int block_signals(void)
 {
 	sigset_t blocked;
 
@@ -77,9 +77,7 @@ static int set_signals(void)
 	sigaddset(&blocked, SIGINT);
 	sigaddset(&blocked, SIGTERM);
 	sigaddset(&blocked, SIGHUP);
-	if (sigprocmask(SIG_SETMASK, &blocked, NULL) == -1)
-		return -1;
-	return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -1 : 0;
+	return sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 static int set_standard_descriptors(void)
@@ -125,7 +123,7 @@ static _Noreturn void be_born(const struct birth *birth)
 	int report = -1;
 	int reason;
 
-	if (set_signals() == 0 && set_standard_descriptors() == 0 &&
+	if (block_signals() == 0 && set_standard_descriptors() == 0 &&
 	    set_descriptors(birth, &program, &report) == 0)
 		fexecve(program, (char *const *)birth->what->argv, birth->environment);
 	reason = errno;

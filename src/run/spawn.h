@@ -39,5 +39,5 @@ struct spawned {
 int spawn_hold_standard(struct error *err);
 
 /* Returns once the program runs. It starts with SIGINT, SIGTERM and SIGHUP blocked, since a terminal
- * sends them to all, and with SIGPIPE ignored. 0, or -1 where it could not be started. */
+ * sends them to all; what we ignore, as SIGPIPE, it ignores too. 0, or -1 where it could not be started. */
 int spawn(const struct spawn *what, struct spawned *child, struct error *err);

@@ -350,6 +350,23 @@ static void messages_that_had_to_wait_go_out_in_order(void **state)
 	assert_int_equal(world->channel.waiting_count, 0);
 }
 
+static void no_message_overtakes_those_that_wait(void **state)
+{
+	struct world *world = *state;
+	struct message last = {.kind = MESSAGE_SEGMENT, .number = fill(world, 1, -1)};
+
+	on_drain(&world->guard);
+	timer_stop(loop_timers(world->loop), &world->guard);
+	assert_true(world->messages > 0);
+	channel_send(&world->channel, &last, -1);
+	world->expected = (uint32_t)last.number + 1;
+	timer_init(&world->guard, on_drain);
+	timer_start(loop_timers(world->loop), &world->guard, 1);
+	loop_run(world->loop);
+
+	assert_int_equal(world->numbers_in_order, world->expected);
+}
+
 static void a_descriptor_that_had_to_wait_is_a_copy(void **state)
 {
 	struct world *world = *state;
@@ -433,6 +450,7 @@ int main(void)
 		TEST(messages_before_the_end_are_delivered_though_a_send_found_nobody),
 		TEST(more_messages_than_are_read_at_once_all_arrive_in_order),
 		TEST(messages_that_had_to_wait_go_out_in_order),
+		TEST(no_message_overtakes_those_that_wait),
 		TEST(a_descriptor_that_had_to_wait_is_a_copy),
 		TEST(an_end_that_takes_nothing_is_closed_at_the_end_of_the_turn),
 		TEST(a_channel_may_be_stopped_by_its_message),

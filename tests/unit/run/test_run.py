@@ -160,6 +160,16 @@ def test_control_gets_the_flags_as_they_were_given(start):
     assert words[words.index("--"):] == ["--", "--manifests", "a b", "--x=1", ""]
 
 
+def test_a_role_survives_a_pipe_that_nobody_reads(start):
+    run = start()
+
+    for fake in ("proxy", "control"):
+        pid = pid_of(run.await_event("started", fake=fake))
+        status = pathlib.Path(f"/proc/{pid}/status").read_text()
+        ignored = int(re.search(r"SigIgn:\s*(\S+)", status)[1], 16)
+        assert ignored & (1 << (signal.SIGPIPE - 1))
+
+
 def test_serving_is_said_when_every_worker_is_ready(start):
     run = start(workers=2)
 
@@ -211,7 +221,7 @@ def test_connections_that_wait_are_served_by_the_successor(start):
 
 def test_control_hears_of_a_dead_worker_and_meets_its_successor(start):
     run = start(workers=2)
-    run.await_line("serving")
+    run.await_event("ack", count=2)
 
     os.kill(pid_of(run.events("started", fake="proxy", worker=0)[0]), signal.SIGKILL)
 
@@ -225,7 +235,7 @@ def test_control_hears_of_a_dead_worker_and_meets_its_successor(start):
 
 def test_a_new_control_meets_every_worker(start):
     run = start(workers=2)
-    run.await_line("serving")
+    run.await_event("ack", count=2)
 
     os.kill(pid_of(run.events("started", fake="control")[0]), signal.SIGKILL)
 
