@@ -95,6 +95,8 @@ void access_log_flush(struct access_log *log)
 /* Appending: room was made for a whole line before. */
 static void add(struct access_log *log, struct span text)
 {
+	if (text.len == 0) /* its pointer may be NULL, which memcpy may not get */
+		return;
 	memcpy(log->buffer + log->used, text.ptr, text.len);
 	log->used += text.len;
 }
