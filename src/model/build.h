@@ -16,5 +16,8 @@ struct build {
 	unsigned compared;  /* names that a missing one was compared with: bounded */
 };
 
+/* Parts one behind the other, NUL-terminated: what printf does too, but keys are made by the ten thousand. */
+struct span build_join(struct arena *arena, const struct span *parts, size_t count);
+
 /* From the Ingresses of the store (from_ingress.c). */
 void build_from_ingresses(struct build *build);

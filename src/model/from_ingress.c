@@ -2,6 +2,7 @@
 /* Ingress → hosts and routes (compat spec, 3 and 4; Kubernetes API spec, 1). Oldest first, so that who
  * comes first wins; catch-alls before all rules, since they win whatever the ages.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -48,7 +49,7 @@ static void resolve_default(struct world *world, struct served *served)
 
 	served->has_default = ingress->has_default_backend &&
 			      upstream_resolve(world->build, ingress, &ingress->default_backend,
-					       S("spec.defaultBackend"), &served->default_target);
+					       (struct span){NULL, 0}, &served->default_target);
 }
 
 /* Whether it is ours and to be served; annotations are judged. */
@@ -158,6 +159,14 @@ static bool read_path(struct build *build, const struct ingress *ingress,
 	return true;
 }
 
+static struct span path_field(struct build *build, uint32_t rule, uint32_t index)
+{
+	char text[64];
+	int length = snprintf(text, sizeof(text), "spec.rules[%u].http.paths[%u]", rule, index);
+
+	return arena_copy(&build->model->arena, span_make(text, (size_t)length));
+}
+
 static void add_path(struct build *build, const struct served *served, struct model_host *host,
 		     uint32_t rule, uint32_t index)
 {
@@ -166,15 +175,11 @@ static void add_path(struct build *build, const struct served *served, struct mo
 	struct claim claim = {
 		.host = host,
 		.served = served,
-		.field = arena_printf(&build->model->arena, "spec.rules[%u].http.paths[%u]", rule,
-				      index),
+		.field = path_field(build, rule, index),
 	};
-	struct span backend_field;
 
-	if (!read_path(build, ingress, path, &claim))
-		return;
-	backend_field = arena_printf(&build->arena, "%s.backend", claim.field.ptr);
-	if (upstream_resolve(build, ingress, &path->backend, backend_field, &claim.target))
+	if (read_path(build, ingress, path, &claim) &&
+	    upstream_resolve(build, ingress, &path->backend, claim.field, &claim.target))
 		route_add(build, &claim);
 }
 

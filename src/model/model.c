@@ -2,6 +2,7 @@
 #include "model/model.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "model/build.h"
@@ -17,6 +18,24 @@ static struct model *model_new(void)
 	model->last_host = &model->first_host;
 	model->last_upstream = &model->first_upstream;
 	return model;
+}
+
+struct span build_join(struct arena *arena, const struct span *parts, size_t count)
+{
+	size_t length = 0;
+	char *text;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		length += parts[i].len;
+	text = at = arena_take_bytes(arena, length + 1);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len > 0)
+			memcpy(at, parts[i].ptr, parts[i].len);
+		at += parts[i].len;
+	}
+	*at = '\0';
+	return span_make(text, length);
 }
 
 static void read_config(struct build *build)

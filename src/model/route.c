@@ -139,9 +139,9 @@ static void report_duplicate(struct build *build, const struct claim *claim,
 
 void route_add(struct build *build, const struct claim *claim)
 {
-	struct span key = arena_printf(
-		&build->arena, "%.*s %c%.*s", (int)claim->host->name.len, claim->host->name.ptr,
-		claim->type == MODEL_EXACT ? '=' : '^', (int)claim->path.len, claim->path.ptr);
+	const struct span parts[] = {claim->host->name,
+				     claim->type == MODEL_EXACT ? S(" =") : S(" ^"), claim->path};
+	struct span key = build_join(&build->arena, parts, 3);
 	struct map_entry *entry = map_find(&build->routes, key);
 	struct made *made;
 

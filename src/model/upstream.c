@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/upstream.h"
 
+#include <stdio.h>
+
 #include "base/list.h"
 #include "model/nearest.h"
 #include "model/rule_text.h"
@@ -15,8 +17,14 @@ struct wanted {
 	uint16_t number;                 /* 0: spelled by name */
 };
 
+static struct span backend_field(struct build *build, struct span path)
+{
+	return path.len == 0 ? S("spec.defaultBackend")
+			     : arena_printf(&build->arena, "%.*s.backend", (int)path.len, path.ptr);
+}
+
 static void report_missing_service(struct build *build, const struct ingress *ingress,
-				   struct span field, struct span name)
+				   struct span path, struct span name)
 {
 	const struct map *services = &build->store->objects[OBJECT_SERVICE];
 	struct span namespace = ingress->object.namespace;
@@ -30,7 +38,8 @@ static void report_missing_service(struct build *build, const struct ingress *in
 		if (span_equals(each->namespace, namespace))
 			nearest_offer(&nearest, each->name);
 	}
-	diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_SERVICE, &ingress->object, field,
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_SERVICE, &ingress->object,
+			backend_field(build, path),
 			"no Service %s in namespace %s%s%s%s; requests get 503",
 			diagnostic_quote(name), diagnostic_quote(namespace),
 			nearest.best.ptr == NULL ? "" : " (there is ",
@@ -61,20 +70,21 @@ static struct span list_ports(struct build *build, const struct service *service
 }
 
 static void report_missing_port(struct build *build, const struct ingress *ingress,
-				struct span field, const struct wanted *wanted)
+				struct span path, const struct wanted *wanted)
 {
 	const struct object *service = &wanted->service->object;
 	struct span ports = list_ports(build, wanted->service);
 
 	if (wanted->number == 0)
 		diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_PORT, &ingress->object,
-				field,
+				backend_field(build, path),
 				"Service %s has no port named %s (it has: %s); requests get 503",
 				service->by_name.key.ptr, diagnostic_quote(wanted->spelled),
 				ports.len == 0 ? "none" : ports.ptr);
 	else
 		diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_PORT, &ingress->object,
-				field, "Service %s has no port %u (it has: %s); requests get 503",
+				backend_field(build, path),
+				"Service %s has no port %u (it has: %s); requests get 503",
 				service->by_name.key.ptr, wanted->number,
 				ports.len == 0 ? "none" : ports.ptr);
 }
@@ -184,8 +194,10 @@ static const struct model_upstream *get_upstream(struct build *build, const stru
 {
 	struct model *model = build->model;
 	const struct object *service = &wanted->service->object;
-	struct span key = arena_printf(&model->arena, "%s:%.*s", service->by_name.key.ptr,
-				       (int)wanted->spelled.len, wanted->spelled.ptr);
+	const struct span key_parts[] = {service->by_name.key, S(":"), wanted->spelled};
+	const struct span name_parts[] = {service->namespace, S("-"), service->name, S("-"),
+					  wanted->spelled};
+	struct span key = build_join(&model->arena, key_parts, 3);
 	struct map_entry *entry = map_find(&model->upstreams_by_key, key);
 	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
 	struct model_upstream *upstream;
@@ -205,10 +217,7 @@ static const struct model_upstream *get_upstream(struct build *build, const stru
 	upstream->by_key.key = key;
 	upstream->namespace = service->namespace;
 	upstream->service = service->name;
-	upstream->name = arena_printf(&model->arena, "%.*s-%.*s-%.*s", (int)service->namespace.len,
-				      service->namespace.ptr, (int)service->name.len,
-				      service->name.ptr, (int)wanted->spelled.len,
-				      wanted->spelled.ptr);
+	upstream->name = build_join(&model->arena, name_parts, 5);
 	if (external) {
 		upstream->external_name = wanted->service->external_name;
 		upstream->external_port = external_port(wanted);
@@ -228,14 +237,15 @@ static const struct model_upstream *get_upstream(struct build *build, const stru
 
 /* Whether one Service port is meant; what is not is reported. */
 static bool check_backend(struct build *build, const struct ingress *ingress,
-			  const struct ingress_backend *backend, struct span field)
+			  const struct ingress_backend *backend, struct span path)
 {
 	const struct object *object = &ingress->object;
 	const char *fault = NULL;
 
 	if (backend->has_resource && !backend->has_service) {
 		diagnostics_add(
-			build->diagnostics, DIAGNOSTIC_UNSUPPORTED_RESOURCE, object, field,
+			build->diagnostics, DIAGNOSTIC_UNSUPPORTED_RESOURCE, object,
+			backend_field(build, path),
 			"leads to a resource (%s %s), which Ingot does not serve; it is left "
 			"out. A backend is a Service",
 			diagnostic_quote(backend->resource_kind),
@@ -258,36 +268,44 @@ static bool check_backend(struct build *build, const struct ingress *ingress,
 	else if (backend->port_number < 0 || backend->port_number > PORT_MAX)
 		fault = "has a port number that is not from 1 to 65535; it is left out";
 	if (fault != NULL)
-		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_BACKEND, object, field, "%s",
-				fault);
+		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_BACKEND, object,
+				backend_field(build, path), "%s", fault);
 	return fault == NULL;
 }
 
+static struct span spell_number(struct build *build, uint16_t number)
+{
+	char text[8];
+	int length = snprintf(text, sizeof(text), "%u", number);
+
+	return arena_copy(&build->model->arena, span_make(text, (size_t)length));
+}
+
 bool upstream_resolve(struct build *build, const struct ingress *ingress,
-		      const struct ingress_backend *backend, struct span field,
+		      const struct ingress_backend *backend, struct span path,
 		      struct target *target)
 {
 	struct wanted wanted = {.spelled = backend->port_name};
 	bool external;
 
 	*target = (struct target){.answer = MODEL_NO_SERVICE, .service = backend->service_name};
-	if (!check_backend(build, ingress, backend, field))
+	if (!check_backend(build, ingress, backend, path))
 		return false;
 	if (wanted.spelled.len == 0) {
 		wanted.number = (uint16_t)backend->port_number;
-		wanted.spelled = arena_printf(&build->model->arena, "%u", wanted.number);
+		wanted.spelled = spell_number(build, wanted.number);
 	}
 	target->port = wanted.spelled;
 	wanted.service = store_find_service(build->store, ingress->object.namespace,
 					    backend->service_name);
 	if (wanted.service == NULL) {
-		report_missing_service(build, ingress, field, backend->service_name);
+		report_missing_service(build, ingress, path, backend->service_name);
 		return true;
 	}
 	wanted.port = find_port(&wanted);
 	external = wanted.service->type == SERVICE_EXTERNAL_NAME;
 	if (wanted.port == NULL && (!external || wanted.number == 0)) {
-		report_missing_port(build, ingress, field, &wanted);
+		report_missing_port(build, ingress, path, &wanted);
 		return true;
 	}
 	target->upstream = get_upstream(build, &wanted);
@@ -325,7 +343,7 @@ struct target upstream_default(struct build *build)
 		return target;
 	}
 	wanted.number = wanted.port->port;
-	wanted.spelled = arena_printf(&build->model->arena, "%u", wanted.number);
+	wanted.spelled = spell_number(build, wanted.number);
 	target.upstream = get_upstream(build, &wanted);
 	if (target.upstream == NULL)
 		return target;

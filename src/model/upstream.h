@@ -14,9 +14,10 @@ struct target {
 };
 
 /* False: the backend is none (neither or both of service and resource, a bad port, a resource), and its path is
- * to be left out. field: of the backend, borrowed; what is wrong is reported on it. */
+ * to be left out. path: the field of the path that it is the backend of, borrowed; empty: it is the defaultBackend.
+ * What is wrong is reported on it. */
 bool upstream_resolve(struct build *build, const struct ingress *ingress,
-		      const struct ingress_backend *backend, struct span field,
+		      const struct ingress_backend *backend, struct span path,
 		      struct target *target);
 
 /* Where requests go that no rule takes: --default-backend-service, or a 404. */
