@@ -77,6 +77,22 @@ static inline __m128i scan_load(const void *at)
 	return _mm_loadu_si128((const __m128i *)at);
 }
 
+static inline void scan_store(void *at, __m128i bytes)
+{
+	_mm_storeu_si128((__m128i *)at, bytes);
+}
+
+/* Eight bytes, in the lower half. */
+static inline __m128i scan_load_half(const void *at)
+{
+	return _mm_loadl_epi64((const __m128i *)at);
+}
+
+static inline void scan_store_half(void *at, __m128i bytes)
+{
+	_mm_storel_epi64((__m128i *)at, bytes);
+}
+
 static inline __m128i scan_controls(__m128i bytes)
 {
 	const __m128i last = _mm_set1_epi8(0x1f);
@@ -118,11 +134,11 @@ static inline bool scan_copy_short(char *to, const char *from, size_t length)
 	bool sound = true;
 
 	if (length >= 8) {
-		__m128i first = _mm_loadl_epi64((const __m128i *)from);
-		__m128i last = _mm_loadl_epi64((const __m128i *)(from + length - 8));
+		__m128i first = scan_load_half(from);
+		__m128i last = scan_load_half(from + length - 8);
 
-		_mm_storel_epi64((__m128i *)to, first);
-		_mm_storel_epi64((__m128i *)(to + length - 8), last);
+		scan_store_half(to, first);
+		scan_store_half(to + length - 8, last);
 		return _mm_movemask_epi8(scan_controls(_mm_unpacklo_epi64(first, last))) == 0;
 	}
 	for (size_t i = 0; i < length; i++) {
@@ -188,14 +204,14 @@ static inline bool scan_copy(char *to, const char *from, size_t length)
 	for (; i + 16 <= length; i += 16) {
 		__m128i bytes = scan_load(from + i);
 
-		_mm_storeu_si128((__m128i *)(to + i), bytes);
+		scan_store(to + i, bytes);
 		seen = _mm_or_si128(seen, scan_controls(bytes));
 	}
 	if (i < length) {
 		/* the last sixteen once more, over what was copied already */
 		__m128i bytes = scan_load(from + length - 16);
 
-		_mm_storeu_si128((__m128i *)(to + length - 16), bytes);
+		scan_store(to + length - 16, bytes);
 		seen = _mm_or_si128(seen, scan_controls(bytes));
 	}
 	return _mm_movemask_epi8(seen) == 0;

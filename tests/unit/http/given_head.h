@@ -12,6 +12,7 @@
 
 #include "http/h1_parse.h"
 #include "page_end.h"
+#include "second_reading.h"
 
 static const struct h1_limits usual_limits = {
 	.line_bytes = 8192,
@@ -101,6 +102,27 @@ static inline void read_every_beginning(head_reader *reader, struct span bytes,
 	}
 }
 
+/* What was accepted is accepted by the second reading too, with the same end. */
+static inline void assert_second_request(struct span bytes, const struct given_request *request)
+{
+	struct second_reading second;
+
+	assert_true(second_request(bytes, &second));
+	assert_int_equal(second.head_bytes, request->result.consumed);
+	assert_int_equal(second.fields, request->head.header_count);
+	assert_int_equal(second.length, request->head.content_length);
+	assert_int_equal(second.codings, request->head.framing == BODY_CHUNKED);
+}
+
+static inline void assert_second_response(struct span bytes, const struct given_response *response)
+{
+	struct second_reading second;
+
+	assert_true(second_response(bytes, &second));
+	assert_int_equal(second.head_bytes, response->result.consumed);
+	assert_int_equal(second.fields, response->head.header_count);
+}
+
 static inline struct given_request given_request(struct span bytes, const struct h1_limits *limits)
 {
 	struct given_request request;
@@ -116,6 +138,7 @@ static inline struct given_request given_request(struct span bytes, const struct
 	progress = (struct h1_progress){0};
 	request.result = read_request(bytes, limits, METHOD_OTHER, &progress, &request);
 	if (request.result.status == H1_DONE) {
+		assert_second_request(bytes, &request);
 		request.head.headers = again.head.headers = NULL;
 		assert_memory_equal(&request.head, &again.head, sizeof(request.head));
 		for (uint32_t i = 0; i < request.head.header_count; i++) {
@@ -142,6 +165,7 @@ given_response(struct span bytes, const struct h1_limits *limits, enum method me
 	progress = (struct h1_progress){0};
 	response.result = read_response(bytes, limits, method, &progress, &response);
 	if (response.result.status == H1_DONE) {
+		assert_second_response(bytes, &response);
 		response.head.headers = again.head.headers = NULL;
 		assert_memory_equal(&response.head, &again.head, sizeof(response.head));
 	}

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "page_end.h"
+#include "second_reading.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -56,6 +57,14 @@ static struct given_body *given_body(struct span coded)
 		assert_int_equal(other.result.consumed, whole.result.consumed);
 		assert_int_equal(other.result.produced, whole.result.produced);
 		assert_memory_equal(other.data, whole.data, whole.result.produced);
+	}
+	if (whole.result.status == CHUNKED_DONE) {
+		size_t data_bytes, coded_bytes;
+
+		assert_true(second_chunked(coded, other.data, &data_bytes, &coded_bytes));
+		assert_int_equal(coded_bytes, whole.result.consumed);
+		assert_int_equal(data_bytes, whole.result.produced);
+		assert_memory_equal(other.data, whole.data, data_bytes);
 	}
 	return &whole;
 }

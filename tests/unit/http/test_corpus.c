@@ -115,12 +115,14 @@ static bool read_body(struct forwarded *request, struct span *bytes, enum fault 
 	if (request->head.framing != BODY_CHUNKED) {
 		if (bytes->len < length)
 			return false;
-		memcpy(request->body, bytes->ptr, length);
+		if (length > 0)
+			memcpy(request->body, bytes->ptr, length);
 		request->body_bytes = length;
 		*bytes = span_skip(*bytes, length);
 		return true;
 	}
-	memcpy(request->body, bytes->ptr, bytes->len);
+	if (bytes->len > 0)
+		memcpy(request->body, bytes->ptr, bytes->len);
 	result = chunked_decode(&decoder, request->body, bytes->len);
 	*fault = result.status == CHUNKED_BAD ? result.fault : FAULT_NONE;
 	request->body_bytes = result.produced;
