@@ -9,8 +9,15 @@
 
 #include "base/clock.h"
 
-/* A value is cut to this many bytes before it is escaped, so that a line has an end. */
-enum { VALUE_MAX = 2048, LINE_MAX_BYTES = 52 * 1024 };
+/* A value is cut to so many bytes before it is escaped, and to so many after it, so that a line has an end. */
+enum {
+	VALUE_MAX = 2048,
+	ESCAPED_MAX = 4096,
+	ESCAPE_BYTES = 6, /* the longest */
+	VALUES_MAX = 12,  /* in a line, of either format */
+	REST_MAX = 2048,  /* names, numbers, addresses */
+	LINE_MAX_BYTES = VALUES_MAX * ESCAPED_MAX + REST_MAX,
+};
 
 static_assert((int)LINE_MAX_BYTES <= (int)ACCESS_LOG_ROOM, "a line fits");
 
@@ -148,15 +155,17 @@ static size_t plain_length(struct span text)
 static void add_escaped(struct access_log *log, struct span text)
 {
 	static const char hex[] = "0123456789ABCDEF";
+	size_t end = log->used + ESCAPED_MAX;
 
 	text = span_take(text, VALUE_MAX);
 	for (;;) {
 		size_t n = plain_length(text);
 		unsigned char c;
 
+		n = n < end - log->used ? n : end - log->used;
 		add(log, span_take(text, n));
 		text = span_skip(text, n);
-		if (text.len == 0)
+		if (text.len == 0 || end - log->used < ESCAPE_BYTES)
 			return;
 		c = (unsigned char)text.ptr[0];
 		if (log->format == ACCESS_LOG_JSON && (c == '"' || c == '\\')) {
