@@ -78,7 +78,7 @@ static void gather_diagnostics(struct check_report *report, const struct diagnos
 			       const struct check_report_options *options, struct arena *arena)
 {
 	size_t size = ((size_t)count_all(of_objects) + count_all(of_endpoints) + 1) *
-		      sizeof(report->diagnostics[0]);
+		      sizeof(const struct diagnostic *);
 
 	report->diagnostics = arena_take(arena, size);
 	add_diagnostics(report, of_objects, options);

@@ -211,7 +211,7 @@ struct reading {
 	char **argv;
 	int argc;
 	int at;
-	char **operands;
+	const char **operands;
 	int operand_count;
 };
 
@@ -240,8 +240,7 @@ static enum flags_result read_one(struct reading *reading, struct flag_value *va
 		return FLAGS_BAD;
 	flag = find_flag(set, &argument);
 	if (flag->type == FLAG_OPERAND)
-		reading->operands[reading->operand_count++] =
-			(char *)(uintptr_t)values[flag - set->flags].text;
+		reading->operands[reading->operand_count++] = values[flag - set->flags].text;
 	return FLAGS_DONE;
 }
 
@@ -253,8 +252,8 @@ static int put_operands_last(struct reading *reading)
 	while (reading->at < reading->argc)
 		reading->operands[reading->operand_count++] = reading->argv[reading->at++];
 	rest = reading->argc - reading->operand_count;
-	for (int i = 0; i < reading->operand_count; i++)
-		reading->argv[rest + i] = reading->operands[i];
+	memcpy(&reading->argv[rest], reading->operands,
+	       (size_t)reading->operand_count * sizeof(reading->argv[0]));
 	return rest;
 }
 

@@ -45,13 +45,13 @@ struct flag {
 enum { FLAG_PARTS_MAX = 16 };
 
 struct flag_value {
-	bool given;
 	const char *text; /* as written; borrowed from argv or from the fallback */
 	uint64_t number;
-	struct ip_port at;
 	struct span parts[FLAG_PARTS_MAX];
 	uint32_t numbers[FLAG_PARTS_MAX];
 	uint32_t part_count;
+	struct ip_port at;
+	bool given;
 };
 
 struct flag_set {

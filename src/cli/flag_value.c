@@ -244,11 +244,9 @@ const char *flag_value_wanted(enum flag_type type)
 		[FLAG_DURATION] = "is not a duration; write for example 10s, 500ms or 1m30s",
 		[FLAG_OBJECT] = "does not name an object; write NAMESPACE/NAME",
 		[FLAG_WORD] = "is not one of its words",
-		[FLAG_ADDRESS] = "is not an address and port; write for example 127.0.0.1:10254, "
-				 "[::1]:10254, :10254 or off",
-		[FLAG_ADDRESSES] = "is not a list of up to 16 IP addresses; write for example "
-				   "192.0.2.1,2001:db8::1",
-		[FLAG_OPERAND] = "is not a text",
+		[FLAG_ADDRESS] = "is not an address and port; write 127.0.0.1:10254, :10254 or off",
+		[FLAG_ADDRESSES] =
+			"is not a list of up to 16 IP addresses; write 192.0.2.1,2001:db8::1",
 		[FLAG_NUMBERS] = "is not a list of up to 16 numbers; write for example 3,4",
 	};
 

@@ -179,8 +179,8 @@ static bool is_route(const struct route *route)
 
 static int lookup(const struct table_source *source, char **words, int count, struct error *err)
 {
-	struct span host_text;
-	struct span path_text;
+	struct span host_text = {0};
+	struct span path_text = {0};
 	struct arena arena;
 	struct host host;
 	struct uri uri;
@@ -212,7 +212,7 @@ static int lookup(const struct table_source *source, char **words, int count, st
 
 static int run(char **words, int count, const struct flag_value *values, struct error *err)
 {
-	struct table_source source;
+	struct table_source source = {0};
 	bool is_dump = strcmp(words[0], "dump") == 0;
 	int status;
 

@@ -7,6 +7,7 @@
  */
 #include "control/metrics.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -77,7 +78,8 @@ static struct series series_of(const struct metrics *metrics, const struct traff
 	struct series series = {.method = word_method(cell->method), .count = cell->count};
 	char text[WORD_STATUS_SIZE];
 
-	strcpy(series.status, word_status(text, cell->status, metrics->status_form));
+	snprintf(series.status, sizeof(series.status), "%s",
+		 word_status(text, cell->status, metrics->status_form));
 	return series;
 }
 
@@ -301,7 +303,7 @@ static void write_reloads(const struct metrics *metrics, struct buf *out)
 		  "Whether the last table is in effect", is_last_good(publisher), out);
 	write_one(metrics, NAME("config_last_reload_successful_timestamp_seconds"),
 		  EXPOSITION_GAUGE, "When the present routes were built, since 1970",
-		  routes == NULL ? 0 : (double)(routes->header->built_wall_ns / 1000000000), out);
+		  routes == NULL ? 0 : (double)routes->header->built_wall_ns / 1e9, out);
 	write_one(metrics, NAME("config_hash"), EXPOSITION_GAUGE, "Checksum of the present routes",
 		  routes == NULL ? 0 : (double)(routes->header->checksum >> 12), out);
 	write_one(metrics, NAME("success"), EXPOSITION_COUNTER, "Tables published",

@@ -13,8 +13,8 @@ struct process_figures {
 	double start_seconds; /* since 1970 */
 	uint64_t virtual_bytes;
 	uint64_t resident_bytes;
-	uint64_t
-		private_bytes; /* of its own, shared with nobody; where that is not told, all but files and shared memory */
+	/* of its own, shared with nobody; where that is not told: all but files and shared memory */
+	uint64_t private_bytes;
 	bool has_descriptors;
 	uint64_t descriptors;
 	uint64_t descriptors_max; /* 0: without limit or not known */

@@ -240,7 +240,8 @@ static void send_segment(struct peer *peer, enum table_kind kind)
 	channel_send(&peer->channel, &message, segment->fd);
 }
 
-/* New endpoints before the routes that name them; one right behind the other, so that a worker takes both between two of its requests. */
+/* New endpoints before the routes that name them; one right behind the other, so that a worker takes both between two
+ * of its requests. */
 static void send_present(struct peer *peer)
 {
 	send_segment(peer, TABLE_ENDPOINTS);

@@ -2,8 +2,8 @@
 /* Figures of requests with the names of what they are about: the rows of the live figures, joined with the
  * present routes. Label values are from objects only.
  *
- * Counters belong to a row, and a row gets another meaning when control starts anew or the number is given again. What was
- * counted before does not belong to the new meaning: it is remembered and subtracted.
+ * Counters belong to a row, and a row gets another meaning when control starts anew or the number is given again.
+ * What was counted before does not belong to the new meaning: it is remembered and subtracted.
  */
 #pragma once
 
