@@ -160,8 +160,8 @@ static void drop_waiting(struct channel *channel, struct waiting *waiting)
 
 static void send_waiting(struct channel *channel)
 {
-	while (!list_is_empty(&channel->waiting)) {
-		struct waiting *first = container_of(channel->waiting.next, struct waiting, link);
+	list_for_each_safe (link, &channel->waiting) {
+		struct waiting *first = container_of(link, struct waiting, link);
 		int sent = try_send(channel->source.fd, &first->message, first->fd);
 
 		if (sent == 0)
@@ -246,8 +246,8 @@ void channel_stop(struct channel *channel)
 	if (!channel_is_open(channel))
 		return;
 	loop_task_cancel(&channel->task);
-	while (!list_is_empty(&channel->waiting))
-		drop_waiting(channel, container_of(channel->waiting.next, struct waiting, link));
+	list_for_each_safe (link, &channel->waiting)
+		drop_waiting(channel, container_of(link, struct waiting, link));
 	loop_close(channel->loop, &channel->source);
 }
 

@@ -28,8 +28,6 @@ struct birth {
 	int report; /* tells why there was no exec */
 };
 
-extern char **environ;
-
 int spawn_hold_standard(struct error *err)
 {
 	int fd;

@@ -298,7 +298,7 @@ static void a_wrong_value_is_shown_with_what_is_accepted(void **state)
 					 "example 10 (ingot test --help)");
 	assert_refused("--bind-address 1.2.3.4,x",
 		       "--bind-address: \"1.2.3.4,x\" is not a list of up to 16 IP addresses; "
-		       "write for example 192.0.2.1,2001:db8::1 (ingot test --help)");
+		       "write 192.0.2.1,2001:db8::1 (ingot test --help)");
 }
 
 static void a_missing_value_is_said(void **state)
