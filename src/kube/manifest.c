@@ -25,6 +25,8 @@ struct candidate {
 	struct span file;
 };
 
+enum { MANIFEST_FAULTS_MAX = 1000 };
+
 static struct span text_of(const json_t *parent, const char *key)
 {
 	const json_t *value = json_object_get(parent, key);
@@ -169,12 +171,29 @@ static void note_unsupported(struct manifest *manifest, const struct candidate *
 					       : "v1");
 }
 
+/* A file that is wrong all over is said to be so, not described. Its last good objects stay. */
+static bool has_too_many_faults(struct manifest *manifest, const struct candidate *next)
+{
+	if (manifest->diagnostics.counts[DIAGNOSTIC_LEVEL_ERROR] < MANIFEST_FAULTS_MAX)
+		return false;
+	if (manifest->well_formed)
+		diagnostics_add_place(
+			&manifest->diagnostics, DIAGNOSTIC_NOT_AN_OBJECT, next->file, line_of(next),
+			column_of(next),
+			"more than %d faults in one file; the rest of it is not looked at",
+			MANIFEST_FAULTS_MAX);
+	manifest->well_formed = false;
+	return true;
+}
+
 static void take_list(struct manifest *manifest, const struct candidate *list);
 
 static void take_candidate(struct manifest *manifest, const struct candidate *candidate)
 {
 	enum object_kind kind;
 
+	if (has_too_many_faults(manifest, candidate))
+		return;
 	if (!json_is_object(candidate->json)) {
 		refuse(manifest, candidate, DIAGNOSTIC_NOT_AN_OBJECT,
 		       "this is no Kubernetes object: it must be a mapping that begins with "
@@ -281,14 +300,16 @@ void manifest_parse(struct manifest *manifest, struct span file, struct span tex
 {
 	struct documents documents;
 	struct document_fault fault;
+	bool parsed;
 
 	*manifest = (struct manifest){0};
 	arena_init(&manifest->arena, NULL, 0, SIZE_MAX);
 	diagnostics_init(&manifest->diagnostics);
 	manifest->well_formed = documents_parse(&documents, text, format, &fault) == 0;
+	parsed = manifest->well_formed;
 	for (size_t i = 0; i < documents.count; i++)
 		take_document(manifest, &documents, i, file);
-	if (!manifest->well_formed)
+	if (!parsed)
 		diagnostics_add_place(&manifest->diagnostics, DIAGNOSTIC_SYNTAX, file, fault.line,
 				      fault.column, "%s", fault.text);
 	documents_fini(&documents);

@@ -33,7 +33,8 @@ struct manifest {
 	size_t count;
 	struct manifest_unknown *unknown;
 	size_t unknown_count;
-	bool well_formed; /* every document parsed; otherwise entries are those before the fault */
+	bool well_formed; /* every document parsed, and not all was wrong; otherwise entries are those
+			   * before the fault */
 	bool nameless; /* an object without a usable name was refused: nobody knows which it was */
 	struct diagnostics diagnostics;
 	size_t capacity;            /* private to manifest.c: room in entries */

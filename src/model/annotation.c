@@ -37,7 +37,7 @@ struct found {
 	struct span name; /* without prefix */
 	struct span value;
 	struct span field; /* its path */
-	struct diagnostics *diagnostics;
+	struct build *build;
 };
 
 static const struct annotation *find(struct span name)
@@ -77,15 +77,16 @@ static void report_unknown(const struct found *found)
 {
 	struct nearest nearest = nearest_to(found->name);
 
-	for (size_t i = 0; i < ANNOTATION_COUNT; i++)
+	for (size_t i = 0; i < ANNOTATION_COUNT && found->build->compared < NEAREST_BUDGET;
+	     i++, found->build->compared++)
 		nearest_offer(&nearest, span_from(annotations[i].name));
 	if (nearest.best.ptr != NULL)
-		diagnostics_add(found->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
 				&found->ingress->object, found->field,
 				"unknown (did you mean %.*s?); it has no effect",
 				(int)nearest.best.len, nearest.best.ptr);
 	else
-		diagnostics_add(found->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
 				&found->ingress->object, found->field, "unknown; it has no effect");
 }
 
@@ -106,7 +107,7 @@ static void refuse(const struct found *found, struct annotation_verdict *verdict
 	bool guards = looks_like_a_guard(found->value);
 
 	diagnostics_add(
-		found->diagnostics, DIAGNOSTIC_ANNOTATION_REFUSED, &found->ingress->object,
+		found->build->diagnostics, DIAGNOSTIC_ANNOTATION_REFUSED, &found->ingress->object,
 		found->field,
 		"Ingot never executes configuration snippets. Annotation \"%.*s\" was %s. See "
 		"the migration guide for native replacements.%s",
@@ -130,7 +131,7 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	switch (annotation->class) {
 	case CLASS_GUARD:
 		verdict->denied = true;
-		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_GUARD, object,
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_ANNOTATION_GUARD, object,
 				found->field,
 				"guards this Ingress and is not obeyed yet; its routes answer 503 "
 				"until it is removed");
@@ -138,16 +139,17 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	case CLASS_CANARY:
 		verdict->canary = true;
 		diagnostics_add(
-			found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object, found->field,
+			found->build->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
+			found->field,
 			"not obeyed yet; this Ingress is not served, all requests go to the "
 			"main one");
 		break;
 	case CLASS_LATER:
-		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
 				found->field, "not obeyed yet; it has no effect");
 		break;
 	case CLASS_REMOVED:
-		diagnostics_add(found->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_ANNOTATION_NOT_YET, object,
 				found->field, "an annotation of old releases; it has no effect");
 		break;
 	case CLASS_REFUSED:
@@ -158,8 +160,7 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	}
 }
 
-struct annotation_verdict annotation_read(const struct ingress *ingress,
-					  struct diagnostics *diagnostics)
+struct annotation_verdict annotation_read(struct build *build, const struct ingress *ingress)
 {
 	const struct pairs *pairs = &ingress->object.annotations;
 	struct annotation_verdict verdict = {0};
@@ -169,7 +170,7 @@ struct annotation_verdict annotation_read(const struct ingress *ingress,
 		struct found found = {.ingress = ingress,
 				      .name = span_skip(pairs->items[i].key, sizeof(PREFIX) - 1),
 				      .value = pairs->items[i].value,
-				      .diagnostics = diagnostics};
+				      .build = build};
 
 		if (!span_starts_with(pairs->items[i].key, S(PREFIX)) || found.name.len == 0)
 			continue;

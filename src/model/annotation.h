@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Annotations of ingress-nginx on an Ingress (compat spec, 33.1): what each means is in annotation.def. */
+/* Annotations of ingress-nginx on an Ingress (compat spec, 33.1): what each means is in annotation.def. Private
+ * to model/. */
 #pragma once
 
 #include <stdbool.h>
 
-#include "kube/diagnostic.h"
 #include "kube/object/ingress.h"
+#include "model/build.h"
 
 struct annotation_verdict {
 	bool denied; /* something guards and is not obeyed: the routes answer 503 */
@@ -13,5 +14,4 @@ struct annotation_verdict {
 };
 
 /* A diagnostic for each that is not obeyed. */
-struct annotation_verdict annotation_read(const struct ingress *ingress,
-					  struct diagnostics *diagnostics);
+struct annotation_verdict annotation_read(struct build *build, const struct ingress *ingress);

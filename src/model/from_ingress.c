@@ -63,7 +63,7 @@ static bool is_served(struct world *world, const struct classes *classes, struct
 		return false;
 	if (build->options->disable_catch_all && ingress->has_default_backend)
 		return false;
-	verdict = annotation_read(ingress, build->diagnostics);
+	verdict = annotation_read(build, ingress);
 	if (verdict.canary)
 		return false;
 	if (ingress->rule_count == 0 && !ingress->has_default_backend) {

@@ -48,7 +48,7 @@ static void read_config(struct build *build)
 
 	settings_default(config, arena);
 	if (map != NULL)
-		settings_read(config, map, arena, build->diagnostics);
+		settings_read(build, map, config);
 	build->model->settings = config->settings;
 	build->policy = &config->policy;
 }

@@ -13,5 +13,9 @@ struct nearest {
 /* wanted is borrowed while names are offered. */
 struct nearest nearest_to(struct span wanted);
 
+/* How many names may be compared while one model is built: what nobody knows is reported in any case, but a tenant
+ * with a million misspelt names gets no million walks. */
+enum { NEAREST_BUDGET = 50000 };
+
 /* name is kept in `best` when it is the nearest so far. */
 void nearest_offer(struct nearest *nearest, struct span name);

@@ -49,8 +49,9 @@ enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
 
 /* What is being read. */
 struct reading {
+	struct build *build;
 	struct config *config;
-	struct arena *arena;
+	struct arena *arena; /* of the model */
 	bool has_networks;
 };
 
@@ -314,12 +315,14 @@ static const char *accepted(enum key_type type)
 	return texts[type];
 }
 
-static void report_unknown(const struct config_map *map, struct span field, struct span name,
-			   struct diagnostics *diagnostics)
+static void report_unknown(struct reading *reading, const struct config_map *map, struct span field,
+			   struct span name)
 {
+	struct diagnostics *diagnostics = reading->build->diagnostics;
 	struct nearest nearest = nearest_to(name);
 
-	for (size_t i = 0; i < KEY_COUNT; i++)
+	for (size_t i = 0; i < KEY_COUNT && reading->build->compared < NEAREST_BUDGET;
+	     i++, reading->build->compared++)
 		nearest_offer(&nearest, span_from(keys[i].name));
 	if (nearest.best.ptr != NULL)
 		diagnostics_add(diagnostics, DIAGNOSTIC_UNKNOWN_KEY, &map->object, field,
@@ -338,14 +341,15 @@ static bool is_switched_off(struct span text)
 }
 
 static void read_key(struct reading *reading, const struct config_map *map, struct span field,
-		     const struct pair *pair, struct diagnostics *diagnostics)
+		     const struct pair *pair)
 {
+	struct diagnostics *diagnostics = reading->build->diagnostics;
 	const struct key *key = find_key(pair->key);
 	struct span text = span_trim(pair->value);
 	const struct object *object = &map->object;
 
 	if (key == NULL) {
-		report_unknown(map, field, pair->key, diagnostics);
+		report_unknown(reading, map, field, pair->key);
 		return;
 	}
 	switch (key->class) {
@@ -381,29 +385,28 @@ static void read_key(struct reading *reading, const struct config_map *map, stru
 }
 
 /* A switch that trusts and no list: said once, since ingress-nginx would trust everybody. */
-static void report_trust(const struct reading *reading, const struct config_map *map,
-			 struct diagnostics *diagnostics)
+static void report_trust(const struct reading *reading, const struct config_map *map)
 {
 	if (!reading->config->settings.use_forwarded_headers || reading->has_networks)
 		return;
-	diagnostics_add(diagnostics, DIAGNOSTIC_TRUST_PRIVATE, &map->object, S("data"),
+	diagnostics_add(reading->build->diagnostics, DIAGNOSTIC_TRUST_PRIVATE, &map->object,
+			S("data"),
 			"forwarded headers are trusted from private addresses alone, because "
 			"proxy-real-ip-cidr is not set; write for example proxy-real-ip-cidr: "
 			"\"203.0.113.0/24\"");
 }
 
-void settings_read(struct config *config, const struct config_map *map, struct arena *arena,
-		   struct diagnostics *diagnostics)
+void settings_read(struct build *build, const struct config_map *map, struct config *config)
 {
-	struct reading reading = {.config = config, .arena = arena};
+	struct reading reading = {.build = build, .config = config, .arena = &build->model->arena};
 	struct buf field = {0};
 
 	for (uint32_t i = 0; i < map->data.count; i++) {
 		buf_clear(&field);
 		buf_add(&field, S("data"));
 		field_path_add(&field, map->data.items[i].key);
-		read_key(&reading, map, buf_span(&field), &map->data.items[i], diagnostics);
+		read_key(&reading, map, buf_span(&field), &map->data.items[i]);
 	}
 	buf_fini(&field);
-	report_trust(&reading, map, diagnostics);
+	report_trust(&reading, map);
 }

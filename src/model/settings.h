@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Global settings: the ConfigMap over the defaults (compat spec, 19). */
+/* Global settings: the ConfigMap over the defaults (compat spec, 19). Private to model/. */
 #pragma once
 
-#include "model/model.h"
+#include "model/build.h"
 
 /* What a ConfigMap decides: settings of the worker, and the policy of routes that say nothing else. */
 struct config {
@@ -14,5 +14,4 @@ struct config {
 void settings_default(struct config *config, struct arena *arena);
 
 /* Every key of the map: obeyed, or a diagnostic. A value that does not parse leaves the default. */
-void settings_read(struct config *config, const struct config_map *map, struct arena *arena,
-		   struct diagnostics *diagnostics);
+void settings_read(struct build *build, const struct config_map *map, struct config *config);

@@ -7,7 +7,7 @@
 #include "model/nearest.h"
 #include "model/rule_text.h"
 
-enum { PORT_MAX = 65535, COMPARED_MAX = 50000 };
+enum { PORT_MAX = 65535 };
 
 /* The Service port that a backend means, and where it is spelled. */
 struct wanted {
@@ -31,7 +31,7 @@ static void report_missing_service(struct build *build, const struct ingress *in
 	struct nearest nearest = nearest_to(name);
 
 	for (struct map_entry *at = map_next(services, NULL);
-	     at != NULL && build->compared < COMPARED_MAX; at = map_next(services, at)) {
+	     at != NULL && build->compared < NEAREST_BUDGET; at = map_next(services, at)) {
 		const struct object *each = container_of(at, struct object, by_name);
 
 		build->compared++;

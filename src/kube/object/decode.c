@@ -12,6 +12,7 @@
 #include "kube/object/service.h"
 
 enum { DNS_LABEL_MAX = 63, DNS_NAME_MAX = 253, POSITION_PATH_MAX = 200 };
+enum { ANNOTATIONS_MAX_BYTES = 256 << 10, DATA_MAX_BYTES = 1 << 20 };
 
 static const struct {
 	const char *kind;
@@ -301,6 +302,37 @@ static void decode_metadata(struct fields *fields, const json_t *json)
 	fields_leave(fields, before);
 }
 
+/* What the API server refuses too, and what keeps the work that one object causes in bounds. */
+static void check_size(struct fields *fields, const char *key, const struct pairs *pairs,
+		       size_t most_bytes)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < pairs->count; i++)
+		bytes += pairs->items[i].key.len + pairs->items[i].value.len;
+	if (bytes <= most_bytes)
+		return;
+	fields->refused = true;
+	fields_wrong(fields, DIAGNOSTIC_WRONG_TYPE, key,
+		     "has %zu bytes, more than the %zu that an object may have; the object is not "
+		     "taken",
+		     bytes, most_bytes);
+}
+
+static void check_sizes(struct fields *fields)
+{
+	const struct object *object = fields->object;
+	size_t before = fields_enter(fields, "metadata");
+
+	check_size(fields, "annotations", &object->annotations, ANNOTATIONS_MAX_BYTES);
+	fields_leave(fields, before);
+	if (object->kind == OBJECT_CONFIG_MAP)
+		check_size(fields, "data", &((const struct config_map *)object)->data,
+			   DATA_MAX_BYTES);
+	if (object->kind == OBJECT_SECRET)
+		check_size(fields, "data", &((const struct secret *)object)->data, DATA_MAX_BYTES);
+}
+
 struct object *object_decode(enum object_kind kind, const json_t *json,
 			     const struct decode_place *place, struct diagnostics *diagnostics)
 {
@@ -313,6 +345,7 @@ struct object *object_decode(enum object_kind kind, const json_t *json,
 	decode_metadata(&fields, json);
 	if (kinds[kind].decode != NULL)
 		kinds[kind].decode(&fields, json);
+	check_sizes(&fields);
 	buf_fini(&fields.path);
 	if (!fields.refused)
 		return object;

@@ -341,6 +341,42 @@ static void the_digest_is_that_of_the_content_alone(void **state)
 	manifest_fini(&other);
 }
 
+static void a_file_that_is_wrong_all_over_is_not_described(void **state)
+{
+	struct buf text = {0};
+	struct manifest manifest;
+
+	(void)state;
+	for (int i = 0; i < 2000; i++)
+		buf_printf(&text, "---\nno object\n");
+	manifest = parse(buf_text(&text));
+
+	assert_int_equal(manifest.diagnostics.counts[DIAGNOSTIC_LEVEL_ERROR], 1001);
+	assert_false(manifest.well_formed);
+	manifest_fini(&manifest);
+	buf_fini(&text);
+}
+
+static void objects_that_are_too_large_are_refused(void **state)
+{
+	struct buf text = {0};
+	struct manifest manifest;
+
+	(void)state;
+	buf_printf(&text,
+		   "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": "
+		   "\"a\"}, \"data\": {\"k\": \"");
+	for (int i = 0; i <= 1 << 20; i++)
+		buf_add_byte(&text, 'x');
+	buf_printf(&text, "\"}}");
+	manifest = parse(buf_text(&text));
+
+	assert_int_equal(manifest.count, 1);
+	assert_null(manifest.entries[0].object);
+	manifest_fini(&manifest);
+	buf_fini(&text);
+}
+
 static void found_text_is_quoted_shortened_and_escaped(void **state)
 {
 	char wide[401];
@@ -375,6 +411,8 @@ int main(void)
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(a_refused_object_is_known_by_its_name),
 		cmocka_unit_test(the_digest_is_that_of_the_content_alone),
+		cmocka_unit_test(a_file_that_is_wrong_all_over_is_not_described),
+		cmocka_unit_test(objects_that_are_too_large_are_refused),
 		cmocka_unit_test(found_text_is_quoted_shortened_and_escaped),
 	};
 
