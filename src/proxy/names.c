@@ -162,6 +162,7 @@ static void begin(struct name *name)
 		name->count = 0;
 		set_endpoint(name, &ip);
 		name->fresh_until_ns = UINT64_MAX;
+		name->stale_until_ns = UINT64_MAX;
 		return;
 	}
 	if (name->owner->resolver == NULL) {
@@ -185,7 +186,8 @@ enum names_status names_find(struct names *names, struct span text, uint16_t por
 		return NAMES_FAILED;
 	if (!name->asking && loop_now_ns(names->loop) >= name->fresh_until_ns)
 		begin(name);
-	if (name->known) {
+	/* addresses from long ago may be somebody else's by now */
+	if (name->known && loop_now_ns(names->loop) < name->stale_until_ns) {
 		choice->endpoints = name->endpoints;
 		choice->count = name->count;
 		return NAMES_KNOWN;
