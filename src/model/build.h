@@ -2,6 +2,8 @@
 /* A model in the making. Private to model/. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "model/model.h"
 
 struct build {
@@ -13,6 +15,7 @@ struct build {
 	struct arena arena;                /* goes with the build */
 	struct map refused; /* upstreams that cannot be: reported once (upstream.c) */
 	struct map routes;  /* made routes by host, type and path (route.c) */
+	bool denied;        /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
 	unsigned compared;  /* names that a missing one was compared with: bounded */
 };
 

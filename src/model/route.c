@@ -39,7 +39,8 @@ static void append_route(struct build *build, struct model_host *host, struct mo
 static void fill_route(struct build *build, struct model_route *route, const struct served *served,
 		       const struct target *target)
 {
-	bool denied = served != NULL && served->denied;
+	bool denied = (served != NULL && served->denied) ||
+		      (build->denied && target->answer == MODEL_PROXY);
 
 	route->answer = denied ? MODEL_DENIED : target->answer;
 	route->upstream = route->answer == MODEL_PROXY ? target->upstream : NULL;

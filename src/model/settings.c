@@ -364,9 +364,13 @@ static void read_key(struct reading *reading, const struct config_map *map, stru
 				"known, but not obeyed yet; it has no effect");
 		break;
 	case KEY_GUARD:
-		if (text.len > 0 && !is_switched_off(text))
-			diagnostics_add(diagnostics, DIAGNOSTIC_KEY_GUARD, object, field,
-					"known, but not obeyed yet; nothing is guarded by it");
+		if (text.len == 0 || is_switched_off(text))
+			break;
+		reading->build->denied = true;
+		diagnostics_add(diagnostics, DIAGNOSTIC_KEY_GUARD, object, field,
+				"known, but not obeyed yet; so that nobody gets past it, every "
+				"route to a Service answers 503. Remove the key, or guard the "
+				"Services in front of Ingot");
 		break;
 	case KEY_REMOVED:
 		diagnostics_add(diagnostics, DIAGNOSTIC_KEY_NOT_YET, object, field,
