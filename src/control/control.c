@@ -2,6 +2,7 @@
 #include "control/control.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,6 +120,16 @@ static void on_obeyed(void *owner, uint64_t routes_generation)
 	struct control *control = owner;
 
 	reconcile_on_obeyed(control->reconcile, routes_generation);
+}
+
+/* run ends it and brings us a successor. */
+static void on_expel(void *owner, uint32_t worker, pid_t pid, const char *reason)
+{
+	struct control *control = owner;
+	struct message message = {.kind = MESSAGE_EXPEL, .worker = worker, .number = (uint64_t)pid};
+
+	snprintf(message.text, sizeof(message.text), "%s", reason);
+	channel_send(&control->run, &message, -1);
 }
 
 static bool start_source(struct control *control)
@@ -307,10 +318,11 @@ static void set_up(struct control *control)
 		.on_routes = on_routes,
 		.owner = control,
 	};
+	struct publisher_events events = {
+		.owner = control, .on_obeyed = on_obeyed, .on_expel = on_expel};
 
 	control->meanings = traffic_meanings_new();
-	control->publisher = publisher_new(control->loop, control->options->workers, on_obeyed,
-					   control);
+	control->publisher = publisher_new(control->loop, control->options->workers, &events);
 	open_state(control);
 	reconcile.state = control->state;
 	control->reconcile = reconcile_new(&reconcile, control->publisher);

@@ -36,6 +36,8 @@ struct peer {
 	uint64_t last_sent[TABLE_KIND_COUNT];
 	uint64_t window_ns; /* beginning of the second whose messages are counted */
 	uint32_t window_messages;
+	struct timer
+		silence; /* since it left its channel; until run says that it is gone, or brings another */
 };
 
 struct publisher {
@@ -47,8 +49,7 @@ struct publisher {
 	uint32_t worker_count;
 	struct loop_task progress;
 	uint64_t routes_obeyed; /* what on_obeyed was told last */
-	publisher_on_obeyed *on_obeyed;
-	void *owner;
+	struct publisher_events events;
 };
 
 static const char *kind_name(enum table_kind kind)
@@ -82,25 +83,58 @@ static void on_progress(struct loop_task *task)
 	if (obeyed <= publisher->routes_obeyed)
 		return;
 	publisher->routes_obeyed = obeyed;
-	if (publisher->on_obeyed != NULL)
-		publisher->on_obeyed(publisher->owner, obeyed);
+	if (publisher->events.on_obeyed != NULL)
+		publisher->events.on_obeyed(publisher->events.owner, obeyed);
 }
 
-struct publisher *publisher_new(struct loop *loop, uint32_t workers, publisher_on_obeyed *on_obeyed,
-				void *owner)
+/* The worker is there no more, or not to be talked to any more: it obeys nothing that we know of. */
+static void disconnect(struct peer *peer)
 {
-	struct publisher *publisher = memory_new(sizeof(*publisher));
+	timer_stop(loop_timers(peer->publisher->loop), &peer->silence);
+	if (peer->state.connected)
+		channel_stop(&peer->channel);
+	peer->state.connected = false;
+	memset(peer->state.in_effect, 0, sizeof(peer->state.in_effect));
+	memset(peer->state.refused, 0, sizeof(peer->state.refused));
+}
 
-	BUG_ON(workers == 0);
-	publisher->loop = loop;
-	publisher->on_obeyed = on_obeyed;
-	publisher->owner = owner;
+/* Such a worker runs no code of ours any more, or code with a bug, or hangs. */
+static void expel(struct peer *peer, const char *reason)
+{
+	struct publisher_events *events = &peer->publisher->events;
+
+	log_error("a worker is not to be worked with", "worker=%" PRIu32 " pid=%d reason=\"%s\"",
+		  peer->index, (int)peer->state.pid, reason);
+	disconnect(peer);
+	if (events->on_expel != NULL)
+		events->on_expel(events->owner, peer->index, peer->state.pid, reason);
+}
+
+static void on_silent(struct timer *timer)
+{
+	expel(container_of(timer, struct peer, silence), "it has left its channel and goes on");
+}
+
+static void init_peers(struct publisher *publisher, uint32_t workers)
+{
 	publisher->worker_count = workers;
 	publisher->peers = memory_new_array(workers, sizeof(publisher->peers[0]));
 	for (uint32_t i = 0; i < workers; i++) {
 		publisher->peers[i].publisher = publisher;
 		publisher->peers[i].index = i;
+		timer_init(&publisher->peers[i].silence, on_silent);
 	}
+}
+
+struct publisher *publisher_new(struct loop *loop, uint32_t workers,
+				const struct publisher_events *events)
+{
+	struct publisher *publisher = memory_new(sizeof(*publisher));
+
+	BUG_ON(workers == 0);
+	publisher->loop = loop;
+	publisher->events = *events;
+	init_peers(publisher, workers);
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
 		publisher->segments[kind].fd = -1;
 	loop_task_init(&publisher->progress, on_progress);
@@ -117,16 +151,6 @@ static void drop_segment(struct segment *segment)
 	segment->bytes = (struct span){NULL, 0};
 }
 
-/* The worker is there no more, or not to be talked to any more: it obeys nothing that we know of. */
-static void disconnect(struct peer *peer)
-{
-	if (peer->state.connected)
-		channel_stop(&peer->channel);
-	peer->state.connected = false;
-	memset(peer->state.in_effect, 0, sizeof(peer->state.in_effect));
-	memset(peer->state.refused, 0, sizeof(peer->state.refused));
-}
-
 void publisher_free(struct publisher *publisher)
 {
 	for (uint32_t i = 0; i < publisher->worker_count; i++)
@@ -136,14 +160,6 @@ void publisher_free(struct publisher *publisher)
 	loop_task_cancel(&publisher->progress);
 	free(publisher->peers);
 	free(publisher);
-}
-
-/* Such a worker runs no code of ours any more, or code with a bug. */
-static void expel(struct peer *peer, const char *reason)
-{
-	log_error("a worker's messages make no sense; its channel is closed",
-		  "worker=%" PRIu32 " reason=\"%s\"", peer->index, reason);
-	disconnect(peer);
 }
 
 static bool is_within_rate(struct peer *peer)
@@ -211,12 +227,14 @@ static void on_message(struct channel *channel, const struct message *message, i
 	loop_defer(peer->publisher->loop, &peer->publisher->progress);
 }
 
+/* Its end mostly, of which run tells us soon; or it took nothing for so long that the channel gave it up. */
 static void on_closed(struct channel *channel)
 {
 	struct peer *peer = channel->owner;
 
 	log_debug("the channel to a worker is closed", "worker=%" PRIu32, peer->index);
 	disconnect(peer);
+	timer_start(loop_timers(peer->publisher->loop), &peer->silence, PUBLISH_SILENT_MAX_MS);
 }
 
 static void send_segment(struct peer *peer, enum table_kind kind)

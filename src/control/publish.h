@@ -5,8 +5,8 @@
  * A worker that (re)starts gets what is present at once. The order across segments: endpoints before
  * the routes that name them.
  *
- * What workers say is hostile (security spec, 2.3): every field is checked, and a worker that says more than
- * PUBLISH_MESSAGES_MAX things in a second loses its channel, which run takes for its end.
+ * What workers say is hostile (security spec, 2.3): every field is checked. A worker that lies, that says more than
+ * PUBLISH_MESSAGES_MAX things in a second, or that does not listen loses its channel and is to be ended.
  */
 #pragma once
 
@@ -23,14 +23,25 @@
 
 enum { PUBLISH_MESSAGES_MAX = 1000 };
 
+/* A worker that ends leaves its channel a little earlier than run can tell us. */
+enum { PUBLISH_SILENT_MAX_MS = 2000 };
+
 struct publisher;
 
-/* Called when every worker obeys routes of that generation or a later one; at the end of a turn. */
-typedef void publisher_on_obeyed(void *owner, uint64_t routes_generation);
+/* What its owner is told; each may be NULL. */
+struct publisher_events {
+	void *owner;
 
-/* workers: how many there are to be. on_obeyed may be NULL. */
-struct publisher *publisher_new(struct loop *loop, uint32_t workers, publisher_on_obeyed *on_obeyed,
-				void *owner);
+	/* Every worker obeys routes of that generation or a later one. At the end of a turn. */
+	void (*on_obeyed)(void *owner, uint64_t routes_generation);
+
+	/* The worker with that pid lies, or has left its channel and goes on: it should be ended. reason: a literal. */
+	void (*on_expel)(void *owner, uint32_t worker, pid_t pid, const char *reason);
+};
+
+/* workers: how many there are to be. */
+struct publisher *publisher_new(struct loop *loop, uint32_t workers,
+				const struct publisher_events *events);
 void publisher_free(struct publisher *publisher);
 
 /* A new channel to a worker (MESSAGE_PEER); takes fd. A worker number that does not exist is a bug of run:

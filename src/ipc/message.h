@@ -24,6 +24,9 @@ enum message_kind {
 	MESSAGE_WORKER_GONE,
 	/* any role → run: proxy: serving both segments; control: admin is up */
 	MESSAGE_READY,
+	/* control → run: end that worker, it lies or does not listen; worker: its index; number: its pid, so that
+	 * a successor is spared; text: why */
+	MESSAGE_EXPEL,
 	/* control → proxy, with descriptor: table: enum table_kind; generation */
 	MESSAGE_SEGMENT,
 	/* proxy → control: table, generation; code: enum ack_code; time_ns: monotonic, when it took effect */

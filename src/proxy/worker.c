@@ -197,6 +197,7 @@ static void on_run_message(struct channel *channel, const struct message *messag
 	case MESSAGE_REREAD:
 	case MESSAGE_WORKER_GONE:
 	case MESSAGE_READY:
+	case MESSAGE_EXPEL:
 	case MESSAGE_SEGMENT:
 	case MESSAGE_ACK:
 	case MESSAGE_KIND_COUNT:

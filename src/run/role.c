@@ -33,6 +33,14 @@ bool role_is_running(const struct role *role)
 	       role->state == ROLE_ENDING;
 }
 
+static void on_other_message(struct role *role, const struct message *message)
+{
+	if (role->on_said != NULL && role->on_said(role, message))
+		return;
+	log_warn("role said what it may not say", "name=%s kind=%u", role->name, message->kind);
+	role_kill(role);
+}
+
 static void on_message(struct channel *channel, const struct message *message, int fd)
 {
 	struct role *role = channel->owner;
@@ -40,9 +48,7 @@ static void on_message(struct channel *channel, const struct message *message, i
 	if (fd != -1)
 		close(fd);
 	if (message->kind != MESSAGE_READY) {
-		log_warn("role said what it may not say", "name=%s kind=%u", role->name,
-			 message->kind);
-		role_kill(role);
+		on_other_message(role, message);
 		return;
 	}
 	if (role->state != ROLE_STARTING)

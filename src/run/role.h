@@ -44,6 +44,8 @@ struct role {
 			struct error *err);
 	void (*on_started)(struct role *role);
 	void (*on_ready)(struct role *role);
+	/* It said something other than that it is ready; false: it may not. NULL: it may say nothing else. */
+	bool (*on_said)(struct role *role, const struct message *message);
 	/* The process is gone; the role is DOWN or OVER. May retire it. */
 	void (*on_gone)(struct role *role, const struct role_end *end);
 

@@ -58,6 +58,23 @@ static void on_control_started(struct role *role)
 		introduce(parent, &parent->workers[i]);
 }
 
+/* A worker that control cannot work with serves an old table for ever, or is no worker of ours any more. */
+static bool on_control_said(struct role *role, const struct message *message)
+{
+	struct parent *parent = role->owner;
+	struct role *worker;
+
+	if (message->kind != MESSAGE_EXPEL || message->worker >= parent->options->workers)
+		return false;
+	worker = &parent->workers[message->worker];
+	if (!role_is_running(worker) || (uint64_t)worker->pid != message->number)
+		return true;
+	log_warn("worker is ended because control asks for it", "worker=%u pid=%d reason=\"%s\"",
+		 worker->worker, (int)worker->pid, log_quote(span_from(message->text)));
+	role_kill(worker);
+	return true;
+}
+
 static void on_control_ready(struct role *role)
 {
 	log_debug("control is ready", "pid=%d", (int)role->pid);
@@ -208,6 +225,7 @@ static void init_roles(struct parent *parent)
 					.on_spawn = command_spawn_control,
 					.on_started = on_control_started,
 					.on_ready = on_control_ready,
+					.on_said = on_control_said,
 					.on_gone = on_gone};
 	role_init(&parent->control, parent->loop, &parent->random);
 	parent->workers = memory_new_array(parent->options->workers, sizeof(*parent->workers));

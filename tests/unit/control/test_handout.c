@@ -21,7 +21,7 @@ static int set_up(void **state)
 	struct error err;
 
 	world->loop = loop_new(&err);
-	world->publisher = publisher_new(world->loop, 1, NULL, NULL);
+	world->publisher = publisher_new(world->loop, 1, &(struct publisher_events){0});
 	given_directory(&world->directory);
 	world->handout = handout_start(world->loop, world->directory.path, world->publisher, &err);
 	assert_non_null(world->handout);

@@ -21,7 +21,7 @@ static int set_up(void **state)
 	struct error err;
 
 	world->loop = loop_new(&err);
-	world->publisher = publisher_new(world->loop, WORKERS, NULL, NULL);
+	world->publisher = publisher_new(world->loop, WORKERS, &(struct publisher_events){0});
 	for (uint32_t i = 0; i < WORKERS; i++)
 		world->workers[i] = given_worker(world->publisher, i);
 	world->health = (struct health){.publisher = world->publisher, .listed = true};

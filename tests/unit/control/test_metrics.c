@@ -32,7 +32,7 @@ static int set_up(void **state)
 	world->loop = loop_new(&err);
 	world->stats_fd = stats_new(WORKERS, &err);
 	assert_int_equal(stats_map(&world->stats, world->stats_fd, STATS_WRITE, &err), 0);
-	world->publisher = publisher_new(world->loop, WORKERS, NULL, NULL);
+	world->publisher = publisher_new(world->loop, WORKERS, &(struct publisher_events){0});
 	world->reconcile = reconcile_new(&options, world->publisher);
 	world->worker = given_worker(world->publisher, 0);
 	world->metrics = (struct metrics){

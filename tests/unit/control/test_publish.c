@@ -16,6 +16,8 @@ struct world {
 	struct fake_worker workers[WORKERS];
 	uint64_t obeyed; /* what on_obeyed said last */
 	unsigned obeyed_times;
+	unsigned expelled; /* how many */
+	pid_t expelled_pid;
 };
 
 static void on_obeyed(void *owner, uint64_t routes_generation)
@@ -26,13 +28,25 @@ static void on_obeyed(void *owner, uint64_t routes_generation)
 	world->obeyed_times++;
 }
 
+static void on_expel(void *owner, uint32_t worker, pid_t pid, const char *reason)
+{
+	struct world *world = owner;
+
+	(void)worker;
+	(void)reason;
+	world->expelled++;
+	world->expelled_pid = pid;
+}
+
 static int set_up(void **state)
 {
 	struct world *world = test_calloc(1, sizeof(*world));
+	struct publisher_events events = {
+		.owner = world, .on_obeyed = on_obeyed, .on_expel = on_expel};
 	struct error err;
 
 	world->loop = loop_new(&err);
-	world->publisher = publisher_new(world->loop, WORKERS, on_obeyed, world);
+	world->publisher = publisher_new(world->loop, WORKERS, &events);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		world->workers[i] = given_worker(world->publisher, i);
 	*state = world;
@@ -287,6 +301,8 @@ static void assert_is_expelled_for(struct world *world, const struct message *li
 	assert_false(publisher_worker(world->publisher, 0)->connected);
 	assert_int_equal(publisher_worker(world->publisher, 0)->in_effect[TABLE_ROUTES], 0);
 	assert_true(publisher_worker(world->publisher, 1)->connected);
+	assert_int_equal(world->expelled, 1);
+	assert_int_equal(world->expelled_pid, 1000);
 }
 
 static void an_acknowledgement_of_the_future_is_a_lie(void **state)
@@ -367,6 +383,55 @@ static void a_worker_that_talks_all_the_time_loses_its_channel(void **state)
 			run_once(world->loop);
 	}
 	run_once(world->loop);
+
+	assert_false(publisher_worker(world->publisher, 0)->connected);
+	assert_true(publisher_worker(world->publisher, 1)->connected);
+}
+
+static bool is_expelled(void *what)
+{
+	return ((struct world *)what)->expelled > 0;
+}
+
+static void a_worker_that_leaves_its_channel_and_goes_on_is_to_be_ended(void **state)
+{
+	struct world *world = *state;
+
+	shutdown(world->workers[0].fd, SHUT_RDWR);
+	run_once(world->loop);
+	assert_false(publisher_worker(world->publisher, 0)->connected);
+	assert_int_equal(world->expelled, 0);
+
+	run_until(world->loop, is_expelled, world);
+
+	assert_int_equal(world->expelled_pid, 1000);
+}
+
+static void a_worker_that_ends_is_not_ended_once_more(void **state)
+{
+	struct world *world = *state;
+
+	shutdown(world->workers[0].fd, SHUT_RDWR);
+	run_once(world->loop);
+	publisher_drop_peer(world->publisher, 0, 1);
+	shutdown(world->workers[1].fd, SHUT_RDWR);
+	run_once(world->loop);
+
+	run_until(world->loop, is_expelled, world);
+
+	assert_int_equal(world->expelled, 1);
+	assert_int_equal(world->expelled_pid, 1001);
+}
+
+static void a_worker_that_takes_nothing_is_given_up(void **state)
+{
+	struct world *world = *state;
+
+	for (uint32_t i = 1; publisher_worker(world->publisher, 0)->connected && i < 3000; i++) {
+		publish(world, TABLE_ENDPOINTS, i, 1 + i % 2);
+		fake_worker_drain(&world->workers[1]);
+		run_once(world->loop);
+	}
 
 	assert_false(publisher_worker(world->publisher, 0)->connected);
 	assert_true(publisher_worker(world->publisher, 1)->connected);
@@ -467,6 +532,9 @@ int main(void)
 		TEST(only_acknowledgements_come_from_workers),
 		TEST(a_worker_cannot_go_back),
 		TEST(a_worker_that_talks_all_the_time_loses_its_channel),
+		TEST(a_worker_that_leaves_its_channel_and_goes_on_is_to_be_ended),
+		TEST(a_worker_that_ends_is_not_ended_once_more),
+		TEST(a_worker_that_takes_nothing_is_given_up),
 		TEST(a_worker_may_say_what_it_has_to),
 		TEST(descriptors_from_a_worker_are_closed),
 		TEST(a_worker_that_does_not_exist_is_refused),

@@ -45,7 +45,8 @@ static void given_reconcile(struct world *world, uint64_t generation_floor)
 		.owner = world,
 	};
 
-	world->publisher = publisher_new(world->loop, 1, on_obeyed, world);
+	world->publisher = publisher_new(
+		world->loop, 1, &(struct publisher_events){.owner = world, .on_obeyed = on_obeyed});
 	world->reconcile = reconcile_new(&options, world->publisher);
 	world->sink = reconcile_sink(world->reconcile);
 	world->worker = given_worker(world->publisher, 0);

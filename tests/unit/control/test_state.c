@@ -287,6 +287,35 @@ static void a_directory_that_vanished_is_a_failure_and_no_end(void **state)
 	assert_true(state_figures(world->state).failing);
 }
 
+/* A pipe without a reader in the place of the file: who opens it waits, as on a disk that hangs. */
+static void a_disk_that_hangs_holds_nothing_up(void **state)
+{
+	struct world *world = *state;
+	struct expected_figures failed = {world, 0, 1};
+	int reader;
+
+	assert_int_equal(mkfifo(path_of(world, "routes.segment.new.tmp"), 0600), 0);
+
+	store(world, TABLE_ROUTES, 1);
+	store(world, TABLE_ENDPOINTS, 1);
+	for (int i = 0; i < 10; i++)
+		run_once(world->loop);
+	store(world, TABLE_ROUTES, 2);
+	for (int i = 0; i < 10; i++)
+		run_once(world->loop);
+	assert_int_equal(state_figures(world->state).written, 0);
+	assert_int_equal(state_figures(world->state).failures, 0);
+
+	/* the disk comes back, with an error */
+	reader = open(path_of(world, "routes.segment.new.tmp"), O_RDONLY | O_NONBLOCK);
+	run_until(world->loop, has_figures, &failed);
+	close(reader);
+	unlink(path_of(world, "routes.segment.new.tmp"));
+	run_until_written(world, 2);
+	assert_int_equal(loaded_generation(world, TABLE_ROUTES), 2);
+	assert_int_equal(loaded_generation(world, TABLE_ENDPOINTS), 1);
+}
+
 static void a_second_instance_is_kept_out(void **state)
 {
 	struct world *world = *state;
@@ -355,6 +384,7 @@ int main(void)
 		TEST(a_cut_file_is_not_taken),
 		TEST(a_full_disk_costs_nothing_that_was_stored_and_is_tried_again),
 		TEST(a_directory_that_vanished_is_a_failure_and_no_end),
+		TEST(a_disk_that_hangs_holds_nothing_up),
 		TEST(a_second_instance_is_kept_out),
 		TEST(a_file_is_no_directory),
 		TEST(the_stored_segments_are_read_without_a_lock),

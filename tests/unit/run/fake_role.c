@@ -15,7 +15,7 @@
 #include "ipc/channel.h"
 #include "run/sandbox.h"
 
-enum { GOOD, FAILING, DEAF, CRASHING, HANGING_UP, BABBLING };
+enum { GOOD, FAILING, DEAF, CRASHING, HANGING_UP, BABBLING, EXPELLING };
 
 enum { PEERS_MAX = 8, LISTENERS_MAX = 8 };
 
@@ -92,6 +92,18 @@ static void on_peer_closed(struct channel *channel)
 	SAY("peer-closed", "peer=%d", (int)(channel - fake.peers));
 }
 
+/* The first process of worker 0, again and again; its successors are not meant. */
+static void expel(const struct message *peer)
+{
+	static uint64_t first_pid;
+	struct message message = {.kind = MESSAGE_EXPEL, .worker = 0, .text = "it is a fake"};
+
+	if (first_pid == 0)
+		first_pid = peer->number;
+	message.number = first_pid;
+	channel_send(&fake.run, &message, -1);
+}
+
 static void meet(const struct message *message, int fd)
 {
 	struct channel *peer = &fake.peers[fake.is_control ? message->worker : 0];
@@ -106,6 +118,8 @@ static void meet(const struct message *message, int fd)
 		exit(99);
 	if (fake.is_control)
 		channel_send(peer, &segment, -1);
+	if (fake.is_control && FAKE_MODE == EXPELLING)
+		expel(message);
 }
 
 static void take_access_log(int fd, const char *line)
@@ -150,6 +164,7 @@ static void on_run_message(struct channel *channel, const struct message *messag
 		    (unsigned long long)message->number);
 		break;
 	case MESSAGE_READY:
+	case MESSAGE_EXPEL:
 	case MESSAGE_SEGMENT:
 	case MESSAGE_ACK:
 	case MESSAGE_KIND_COUNT:

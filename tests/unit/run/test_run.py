@@ -425,6 +425,19 @@ def test_a_role_that_misbehaves_is_replaced(start, mode, reason):
     run.await_event("started", count=2, fake="proxy")
 
 
+def test_a_worker_that_control_expels_is_replaced_and_its_successor_spared(start):
+    run = start(control="expelling")
+
+    run.await_line('worker is ended because control asks for it.*reason="it is a fake"')
+
+    # the first may be gone before it could say anything
+    first, second = run.await_event("peer", fake="control"), run.await_event("peer", count=2, fake="control")
+    assert first["number"] != second["number"]
+    run.await_line("serving")
+    assert run.await_event("segment", fake="proxy", pid=second["number"])
+    assert len(run.events("peer", fake="control")) == 2
+
+
 def test_roles_die_with_their_parent(start):
     run = start(workers=2)
     run.await_line("serving")
