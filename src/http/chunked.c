@@ -9,8 +9,8 @@
  *                   v           v                            | ':'
  *                  END_LF -> ENDED      NAME ----------------+
  *
- * Extensions (H46): BWS ";" BWS token [ "=" ( token / quoted-string ) ]. Between the size and the first ';'
- * no blank is taken: H45 forbids it there.
+ * Extensions (H46): BWS ";" BWS token [ "=" ( token / quoted-string ) ]. Between the size and the
+ * first ';' no blank is taken: H45 forbids it there.
  */
 #include "http/chunked.h"
 
@@ -28,7 +28,7 @@ enum state {
 	STATE_EXTENSION_TOKEN,
 	STATE_EXTENSION_QUOTED,
 	STATE_EXTENSION_ESCAPED,
-	STATE_EXTENSION_END, /* behind a quoted string, or blanks: only ';' or the line's end, see quoted */
+	STATE_EXTENSION_END, /* behind a quoted string or blanks */
 	STATE_DATA,
 	STATE_DATA_CR,
 	STATE_DATA_LF,
@@ -91,14 +91,14 @@ static bool step_size(struct chunked_decoder *decoder, char byte)
 static bool step_extension_end(struct chunked_decoder *decoder, char byte)
 {
 	if (byte == ';') {
-		decoder->quoted = 0;
+		decoder->blank = 0;
 		return move_to(decoder, STATE_EXTENSION);
 	}
 	if (is_blank(byte)) {
-		decoder->quoted = 1; /* blanks may stand before ';' alone */
+		decoder->blank = 1; /* then only ';' may follow */
 		return move_to(decoder, STATE_EXTENSION_END);
 	}
-	return byte == '\r' && decoder->quoted == 0 && move_to(decoder, STATE_SIZE_LF);
+	return byte == '\r' && decoder->blank == 0 && move_to(decoder, STATE_SIZE_LF);
 }
 
 static bool step_extension(struct chunked_decoder *decoder, char byte)

@@ -21,7 +21,7 @@ struct chunked_decoder {
 	uint8_t trailer_fields;   /* private */
 	uint8_t state;            /* private */
 	uint8_t digits;           /* private */
-	uint8_t quoted;           /* private */
+	uint8_t blank;            /* private */
 };
 
 struct chunked_result {

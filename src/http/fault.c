@@ -10,9 +10,9 @@ enum { WORD_SIZE = 32 };
 
 /* The log word is the name in lower case, made by the compiler: one byte each, NUL behind it. */
 /* clang-format off */
-#define LOWER(s, i)                                                                                \
-	((i) >= sizeof(s) ? '\0' : (s)[(i) < sizeof(s) ? (i) : 0] >= 'A' && (s)[(i) < sizeof(s) ? (i) : 0] <= 'Z' \
-		? (char)((s)[(i) < sizeof(s) ? (i) : 0] | 0x20) : (s)[(i) < sizeof(s) ? (i) : 0])
+#define AT(s, i)     ((i) < sizeof(s) ? (s)[(i) < sizeof(s) ? (i) : 0] : '\0')
+#define IS_UPPER(c)  ((c) >= 'A' && (c) <= 'Z')
+#define LOWER(s, i)  (char)(IS_UPPER(AT(s, i)) ? AT(s, i) | 0x20 : AT(s, i))
 #define LOWER_8(s, i)                                                                              \
 	LOWER(s, i), LOWER(s, i + 1), LOWER(s, i + 2), LOWER(s, i + 3), LOWER(s, i + 4),           \
 	LOWER(s, i + 5), LOWER(s, i + 6), LOWER(s, i + 7)

@@ -36,7 +36,7 @@ static void fail(struct h1_writer *writer, enum h1_writer_fault fault)
 
 static inline bool has_room(struct h1_writer *writer, size_t needed)
 {
-	if (writer->fault == H1_WRITER_OK && (size_t)(writer->end - writer->at) >= needed)
+	if ((size_t)(writer->end - writer->at) >= needed)
 		return true;
 	fail(writer, H1_WRITER_FULL);
 	return false;
@@ -65,7 +65,7 @@ static inline void put_field_start(struct h1_writer *writer, const struct field_
 	writer->at += start->length;
 }
 
-/* A value and the line's end. On a control byte nothing of the line, which began at `line`, stays. */
+/* A value and the line's end. On a control byte nothing of the line, begun at `line`, stays. */
 static inline void put_value(struct h1_writer *writer, struct span value, char *line)
 {
 	if (value.len > 0 && !scan_copy(writer->at, value.ptr, value.len)) {

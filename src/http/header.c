@@ -28,8 +28,8 @@ static const struct known_header known[HEADER_COUNT] = {
 #undef HEADER
 static_assert(HEADER_COUNT <= 128, "the table of candidates is at most half full");
 
-/* A name's tag is made of its length and three of its letters. The factor was searched so that no two
- * known names have the same one; if two had, both would be compared. */
+/* A name's tag is made of its length and three of its letters. The factor was searched so that no
+ * two known names have the same one; if two had, both would be compared. */
 #define TAG_FACTOR 0x4e78980fU
 
 static inline uint8_t tag_of(struct span name)
@@ -41,8 +41,8 @@ static inline uint8_t tag_of(struct span name)
 	return (uint8_t)((letters | (uint32_t)name.len << 24) * TAG_FACTOR >> 24);
 }
 
-/* Ids by tag, a name whose tag is taken in the next free place. Filled before main, because C makes no
- * such table at compile time, and never written again. */
+/* Ids by tag, a name whose tag is taken in the next free place. Filled before main, because C makes
+ * no such table at compile time, and never written again. */
 static uint8_t candidates[256];
 
 __attribute__((constructor)) static void fill_candidates(void)
@@ -81,8 +81,8 @@ static inline uint64_t load_short(const char *at, size_t length)
 	       (uint64_t)(unsigned char)at[length - 1] << 16;
 }
 
-/* Whether bytes are those of a known name. In such a name letters alone have the bit 0x40, and a letter
- * may differ in the bit 0x20. */
+/* Whether bytes are those of a known name. In such a name letters alone have the bit 0x40, and a
+ * letter may differ in the bit 0x20. */
 static inline bool same_word(uint64_t bytes, uint64_t wanted)
 {
 	uint64_t other_case = (wanted & UINT64_C(0x4040404040404040)) >> 1;

@@ -25,7 +25,8 @@ static inline bool scan_is_control(char byte)
 	return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-/* What may stand in no form of a request target (H27 to H30): '"' '#' '<' '>' and all but 0x21 … 0x7e. */
+/* What may stand in no form of a request target (H27 to H30): '"' '#' '<' '>' and all bytes but
+ * 0x21 to 0x7e. */
 static inline bool scan_ends_target(char byte)
 {
 	unsigned char c = (unsigned char)byte;

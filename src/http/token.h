@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which bytes may stand where in names, methods and hosts (RFC 9110, 5.6.2; RFC 3986, 3.2.2). One table
- * for the parsers and for the writer's check.
+/* Which bytes may stand where in names, methods and hosts (RFC 9110, 5.6.2; RFC 3986, 3.2.2). One
+ * table for the parsers and for the writer's check.
  */
 #pragma once
 

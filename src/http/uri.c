@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Targets and hosts.
  *
- * A path is scanned once; what the scan found decides what is made of it. Mostly nothing was found, and
- * then path, sent path and match path are the same bytes. P1, P2 and P4 each turn a path into one
- * that is not longer, so that one copy is enough for all of them.
+ * A path is scanned once; what the scan found decides what is made of it. Mostly nothing was found,
+ * and then path, sent path and match path are the same bytes. P1, P2 and P4 each turn a path into
+ * one that is not longer, so that one copy is enough for all of them.
  */
 #include "http/uri.h"
 
@@ -110,7 +110,7 @@ static const char *scan_path(const char *at, const char *end, unsigned *found)
 	}
 }
 
-/* P1, P6: escapes of unreserved characters are decoded, once; the digits of others become capitals. */
+/* P1, P6: escapes of unreserved characters are decoded, once; digits of others become capitals. */
 static size_t decode_unreserved(char *path, size_t length)
 {
 	size_t out = 0;
@@ -153,7 +153,7 @@ static size_t without_last(const char *path, size_t length)
 	return length;
 }
 
-/* P2 (RFC 3986, 5.2.4) in place, for a path that begins with '/'. False: it climbs above the root. */
+/* P2 (RFC 3986, 5.2.4) in place; the path begins with '/'. False: it climbs above the root. */
 static bool remove_dot_segments(char *path, size_t *length)
 {
 	size_t out = 0;

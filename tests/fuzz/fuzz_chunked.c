@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Chunked bodies. Pieces decode to what the whole decodes to; a second reading finds the same data and the
- * same end; and data that is cut into chunks anew comes back.
+/* Chunked bodies. Pieces decode to what the whole decodes to; a second reading finds the same data
+ * and the same end; and data that is cut into chunks anew comes back.
  *
  * The first byte of an input is the size of the pieces.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Request heads. Whatever the bytes: pieces come to the same end as the whole; what is accepted, a second strict
- * reading accepts with the same boundaries; and what is written of it is read as the same message.
+/* Request heads. Whatever the bytes: pieces come to the same end as the whole; what is accepted, a
+ * second strict reading accepts with the same boundaries; and what is written of it is read as the
+ * same message.
  *
  * The first byte of an input chooses settings and the size of the pieces.
  */

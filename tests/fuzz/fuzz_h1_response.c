@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Response heads, with the properties of fuzz_h1_request.c. The first byte of an input chooses the method of the
- * request as well. */
+/* Response heads, with the properties of fuzz_h1_request.c. The first byte of an input chooses the
+ * method of the request as well. */
 #include "h1_use.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets and hosts. A normalized path is normalized: parsing it again changes nothing. No reading of a target
- * has a dot segment left, and what is sent matches what was matched, and passes the writer.
+/* Targets and hosts. A normalized path is normalized: parsing it again changes nothing. No reading
+ * of a target has a dot segment left, and what is sent matches what was matched, and passes the
+ * writer.
  *
  * The first byte of an input chooses the method.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the fuzz targets of HTTP/1 have in common: settings out of one byte, bytes with a guarded end,
- * heads written and compared.
+/* What the fuzz targets of HTTP/1 have in common: settings out of one byte, bytes with a guarded
+ * end, heads written and compared.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ static inline struct h1_limits h1_limits_of(uint8_t choice, uint32_t fields)
 	};
 }
 
-/* The same for what was written of a head: a blank behind each colon, the standard reason in place of none. */
+/* The same for what was written of a head: a blank behind each colon, a reason where none was. */
 static inline struct h1_limits h1_limits_of_written(struct h1_limits limits)
 {
 	limits.line_bytes += 64;
@@ -52,7 +52,7 @@ static inline size_t h1_piece_of(uint8_t choice)
 	return (size_t)(choice >> 3) + 1;
 }
 
-/* A copy that ends where the allocation does, so that a read behind it is seen. The caller frees it. */
+/* A copy that ends where the allocation does, so that a read behind it is seen. The caller frees. */
 static inline char *h1_guarded_copy(const uint8_t *bytes, size_t size)
 {
 	char *copy = malloc(size == 0 ? 1 : size);

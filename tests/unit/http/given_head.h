@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Heads for tests: each is read whole, at the end of memory, byte by byte, and in every beginning; all
- * ways must come to the same end.
+/* Heads for tests: each is read whole, at the end of memory, byte by byte, and in every beginning;
+ * all ways must come to the same end, and a second reading must agree.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct given_response {
 
 enum { EVERY_BEGINNING_UP_TO = 600 };
 
-/* Reads a head of either kind out of bytes with what is given as given; part of the parser's loop. */
+/* Calls the parser of either kind of head, for what was given. */
 typedef struct h1_result head_reader(struct span bytes, const struct h1_limits *limits,
 				     enum method method, struct h1_progress *progress, void *given);
 
@@ -172,16 +172,6 @@ given_response(struct span bytes, const struct h1_limits *limits, enum method me
 	return response;
 }
 
-/* The field with that name, compared as tests may: letter by letter. NULL: there is none. */
-static inline const struct header *field_named(const struct header *headers, uint32_t count,
-					       const char *name)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (span_equals_nocase(headers[i].name, span_from(name)))
-			return &headers[i];
-	return NULL;
-}
-
 #define assert_span(actual, expected)                                                   \
 	do {                                                                            \
 		struct span actual_ = (actual);                                         \
@@ -190,4 +180,39 @@ static inline const struct header *field_named(const struct header *headers, uin
 		assert_int_equal(actual_.len, expected_.len);                           \
 		if (expected_.len > 0)                                                  \
 			assert_memory_equal(actual_.ptr, expected_.ptr, expected_.len); \
+	} while (0)
+
+/* ---- tables of cases ---- */
+
+struct head_case {
+	struct span bytes;
+	enum fault fault; /* FAULT_NONE: it passes */
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A whole request with that request line; with these field lines besides Host. */
+#define LINE(line)     S(line "\r\nHost: a.test\r\n\r\n")
+#define FIELDS(fields) S("POST /a HTTP/1.1\r\nHost: a.test\r\n" fields "\r\n")
+
+static inline void assert_request_cases(const struct head_case *cases, size_t count,
+					const struct h1_limits *limits)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct given_request request = given_request(cases[i].bytes, limits);
+		enum h1_status expected = cases[i].fault == FAULT_NONE ? H1_DONE : H1_BAD;
+
+		if (request.result.status != expected || request.result.fault != cases[i].fault)
+			fail_msg("case %zu: %.*s: status %d, %s", i, (int)cases[i].bytes.len,
+				 cases[i].bytes.ptr, (int)request.result.status,
+				 fault_facts(request.result.fault)->word);
+	}
+}
+
+#define ASSERT_REQUESTS(...)                                                \
+	do {                                                                \
+		static const struct head_case cases_[] = {__VA_ARGS__};     \
+                                                                            \
+		(void)state;                                                \
+		assert_request_cases(cases_, COUNT(cases_), &usual_limits); \
 	} while (0)

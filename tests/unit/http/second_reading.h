@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A second strict reading of HTTP/1 messages, written apart from the first: byte by byte, without tables,
- * state or speed. Whatever src/http accepts must be accepted here, with the same boundaries. It asks less where
- * a rule has nothing to do with boundaries.
+/* A second strict reading of HTTP/1 messages, written apart from the first: byte by byte, without
+ * tables, state or speed. Whatever src/http accepts must be accepted here, with the same boundaries.
+ * It asks less where a rule has nothing to do with boundaries.
  */
 #pragma once
 
@@ -77,7 +77,7 @@ static inline bool second_length(struct span text, uint64_t *length)
 	return text.len > 0 && *length <= INT64_MAX;
 }
 
-/* Fields up to the empty line. False: something in them is malformed, or the empty line is not there. */
+/* Fields up to the empty line. False: something in them is malformed, or that line is not there. */
 static inline bool second_fields(struct span bytes, size_t at, struct second_reading *reading)
 {
 	for (;;) {
@@ -146,7 +146,7 @@ static inline bool second_response(struct span bytes, struct second_reading *rea
 	return status >= 100 && status <= 599 && second_fields(bytes, end + 2, reading);
 }
 
-/* A chunked body: its data is put into `data`, which has room for all bytes. False: malformed or cut. */
+/* A chunked body; its data goes to `data`, which has room for all bytes. False: malformed or cut. */
 static inline bool second_chunked(struct span bytes, char *data, size_t *data_bytes,
 				  size_t *coded_bytes)
 {

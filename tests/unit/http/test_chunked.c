@@ -254,8 +254,14 @@ static void extensions_are_limited_by_line_and_message(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		length = add_extension(text, length, 256);
 	assert_int_equal(given_body(span_make(text, length))->result.status, CHUNKED_MORE);
-	length = add_extension(text, length, 2);
-	assert_bad(span_make(text, length), FAULT_BAD_CHUNK);
+	assert_bad(span_make(text, add_extension(text, length, 2)), FAULT_BAD_CHUNK);
+
+	for (length = 0; length < 15 * (256 + 6);)
+		length = add_extension(text, length, 256);
+	length = add_extension(text, length, 254);
+	assert_int_equal(given_body(span_make(text, add_extension(text, length, 2)))->result.status,
+			 CHUNKED_MORE);
+	assert_bad(span_make(text, add_extension(text, length, 3)), FAULT_BAD_CHUNK);
 }
 
 static void chunks_of_one_byte_pass_as_long_as_they_are_not_all_overhead(void **state)

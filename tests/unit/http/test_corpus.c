@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The attack corpus, replayed against the parsers alone: what a proxy that obeys them can make of each
- * vector. What reaches a backend is judged end to end by tests/attack.
+/* The attack corpus, replayed against the parsers alone: what a proxy that obeys them can make of
+ * each vector. What reaches a backend is judged end to end by tests/attack.
  */
 #include <setjmp.h>
 #include <stdarg.h>

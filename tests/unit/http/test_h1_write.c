@@ -5,8 +5,6 @@
 
 #include "given_head.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 static void a_request_head_is_written(void **state)
 {
 	char memory[256];
