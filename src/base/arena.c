@@ -78,12 +78,18 @@ static size_t padding(const char *at)
 	return -(uintptr_t)at & (ARENA_ALIGN - 1);
 }
 
+/* Free bytes of the current block. Where there is none yet, even a piece of nothing needs one: NULL is failure. */
+static size_t left(const struct arena *arena)
+{
+	return (size_t)(arena->end - arena->at);
+}
+
 void *arena_take(struct arena *arena, size_t size)
 {
 	size_t pad = padding(arena->at);
 	char *piece;
 
-	if ((size_t)(arena->end - arena->at) < pad || (size_t)(arena->end - arena->at) - pad < size) {
+	if (left(arena) < pad || left(arena) - pad < size || arena->at == NULL) {
 		if (!add_block(arena, size))
 			return NULL;
 		pad = 0;
@@ -104,7 +110,7 @@ char *arena_take_bytes(struct arena *arena, size_t size)
 {
 	char *piece;
 
-	if ((size_t)(arena->end - arena->at) < size && !add_block(arena, size))
+	if ((left(arena) < size || arena->at == NULL) && !add_block(arena, size))
 		return NULL;
 	piece = arena->at;
 	arena->at += size;

@@ -122,6 +122,19 @@ static void without_heap_there_is_only_the_memory_of_the_owner(void **state)
 	arena_fini(&arena);
 }
 
+static void a_piece_of_nothing_is_no_failure(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 0, SIZE_MAX);
+	assert_non_null(arena_take(&arena, 0));
+	arena_fini(&arena);
+	arena_init(&arena, NULL, 0, SIZE_MAX);
+	assert_non_null(arena_take_bytes(&arena, 0));
+	arena_fini(&arena);
+}
+
 static void copies_and_formatted_texts_are_terminated(void **state)
 {
 	struct arena arena;
@@ -154,6 +167,7 @@ int main(void)
 		cmocka_unit_test(blocks_grow_so_that_their_number_stays_small),
 		cmocka_unit_test(the_limit_is_kept_and_reaching_it_is_no_end),
 		cmocka_unit_test(without_heap_there_is_only_the_memory_of_the_owner),
+		cmocka_unit_test(a_piece_of_nothing_is_no_failure),
 		cmocka_unit_test(copies_and_formatted_texts_are_terminated),
 	};
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/list.h"
 #include "base/memory.h"
 
 enum { MANY = 3000 };
@@ -35,7 +36,7 @@ static struct pod *given_pods(struct map *map)
 
 static struct pod *pod_of(struct map_entry *entry)
 {
-	return (struct pod *)((char *)entry - offsetof(struct pod, by_name));
+	return container_of(entry, struct pod, by_name);
 }
 
 static void every_entry_is_found_whatever_was_added_after_it(void **state)
