@@ -15,7 +15,7 @@ SPDX_HASH = "# SPDX-License-Identifier: Apache-2.0"
 
 FUNCTION_LINES = 100
 FILE_LINES = 1000
-LINE_COLUMNS = 120          # comments and strings; clang-format holds the code to 100
+COMMENT_COLUMNS = 120       # clang-format leaves comments alone, and holds the code to 100
 EMPTY_NAMES = {"util", "utils", "common", "helpers", "helper", "misc", "manager"}
 # Kept as they came: texts of others, and inputs.
 FOREIGN = ("LICENSE", "tests/attack/h1.json", "tests/attack/run_h1.py", "tests/fuzz/corpus/")
@@ -47,8 +47,8 @@ def lengths(name, lines):
     if name.endswith((".c", ".h")):
         for number, line in enumerate(lines, 1):
             columns = len(line.expandtabs(8))
-            if columns > LINE_COLUMNS:
-                yield number, f"{columns} columns; {LINE_COLUMNS} are the limit"
+            if columns > COMMENT_COLUMNS and line.lstrip().startswith(("/*", "* ", "//")):
+                yield number, f"a comment of {columns} columns; {COMMENT_COLUMNS} are the limit"
 
 
 def functions(name, lines):

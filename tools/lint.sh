@@ -3,7 +3,7 @@
 # Everything about the form of the sources that a tool can judge; called by `./dev lint`, which has set up what
 # is needed. Each check says what it found, all checks run, and the last line says how it ended.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 
 python=/usr/bin/python3
 jobs=${JOBS:-$(nproc)}
@@ -56,7 +56,7 @@ for name in sys.argv[1:]:
 }
 
 # A header compiles alone, with nothing before it.
-# shellcheck disable=SC2317
+# shellcheck disable=SC2016,SC2317 # the inner shell expands
 headers()
 {
 	tracked 'src/*.h' | xargs -P "$jobs" -n 8 sh -c '

@@ -7,10 +7,10 @@
 /* Prints where and what to standard error and aborts. */
 _Noreturn void bug_stop(const char *file, int line, const char *condition);
 
-#define BUG_ON(condition)                                                                          \
-	do {                                                                                       \
-		if (__builtin_expect(!!(condition), 0))                                            \
-			bug_stop(__FILE__, __LINE__, #condition);                                  \
+#define BUG_ON(condition)                                         \
+	do {                                                      \
+		if (__builtin_expect(!!(condition), 0))           \
+			bug_stop(__FILE__, __LINE__, #condition); \
 	} while (0)
 
 /* A set of enum constants in one word. */

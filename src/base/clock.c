@@ -38,11 +38,11 @@ size_t clock_rfc3339(char text[static CLOCK_RFC3339_SIZE], uint64_t wall_ns)
 {
 	struct tm tm = broken_down(wall_ns);
 
-	return (size_t)snprintf(text, CLOCK_RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-				(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
-				(unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
-				(unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100,
-				(unsigned)(wall_ns % ns_per_s / 1000000));
+	return (size_t)snprintf(
+		text, CLOCK_RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+		(unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+		(unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+		(unsigned)tm.tm_sec % 100, (unsigned)(wall_ns % ns_per_s / 1000000));
 }
 
 size_t clock_http_date(char text[static CLOCK_HTTP_SIZE], uint64_t wall_ns)

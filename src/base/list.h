@@ -15,12 +15,12 @@ struct list {
 /* The struct around a link. */
 #define container_of(link, type, field) ((type *)(void *)((char *)(link)-offsetof(type, field)))
 
-#define list_for_each(link, head)                                                                  \
+#define list_for_each(link, head) \
 	for (struct list *link = (head)->next; link != (head); link = link->next)
 
 /* The current link may be removed, no other. */
-#define list_for_each_safe(link, head)                                                             \
-	for (struct list *link = (head)->next, *link##_next = link->next; link != (head);          \
+#define list_for_each_safe(link, head)                                                    \
+	for (struct list *link = (head)->next, *link##_next = link->next; link != (head); \
 	     link = link##_next, link##_next = link->next)
 
 static inline void list_init(struct list *head)

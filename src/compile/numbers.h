@@ -24,7 +24,8 @@ struct numbers {
 	uint32_t *incarnations;  /* by number; private to numbers.c, with all that follows */
 	uint32_t *next_free;     /* by number: the one given back after it */
 	size_t taken_room, incarnation_room, next_room;
-	uint32_t seed; /* incarnations begin above it; the owner may set it before anything is added */
+	uint32_t
+		seed; /* incarnations begin above it; the owner may set it before anything is added */
 	uint32_t oldest_free;
 	uint32_t newest_free;
 	uint32_t free_count;

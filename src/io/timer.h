@@ -16,9 +16,9 @@
 enum { TIMER_TICK_MS = 4, TIMER_LEVELS = 4, TIMER_SLOTS = 256 };
 
 struct timer {
-	struct list link;   /* private to timer.c */
-	uint32_t deadline;  /* private; ticks */
-	uint32_t queued;    /* private; ticks: where in the wheel it lies */
+	struct list link;  /* private to timer.c */
+	uint32_t deadline; /* private; ticks */
+	uint32_t queued;   /* private; ticks: where in the wheel it lies */
 	void (*on_expired)(struct timer *timer);
 };
 

@@ -21,7 +21,7 @@ struct source_sink {
 	/* What came before is the whole: called once after the first complete list, also when it is empty. */
 	void (*on_listed)(void *owner);
 
-	/* A batch of changes is complete: now is the time to act on them. diagnostics: all that the source has to say at
-	 * present about documents, borrowed until the next call. */
+	/* A batch of changes is complete: now is the time to act on them. diagnostics: all that the source has to
+	 * say at present about documents, borrowed until the next call. */
 	void (*on_settled)(void *owner, const struct diagnostics *diagnostics);
 };

@@ -17,8 +17,8 @@
  * RELAYING    -> ANSWERING    exchange_answer       only while nothing of the response has left
  * any         -> DONE         exchange_end
  *
- * In HEAD no table is pinned. From ROUTING on the head is whole and the table is pinned once a route was looked up; upstream is
- * NULL but in CONNECTING, WAITING, RELAYING and TUNNELLING, and there it is not.
+ * In HEAD no table is pinned. From ROUTING on the head is whole and the table is pinned once a route was
+ * looked up; upstream is NULL but in CONNECTING, WAITING, RELAYING and TUNNELLING, and there it is not.
  */
 #pragma once
 

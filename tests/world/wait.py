@@ -37,7 +37,7 @@ def never(condition, during=0.3, what=""):
     end = time.monotonic() + during
     while time.monotonic() < end:
         assert not condition(), f"{what or 'the condition'} came true"
-        time.sleep(0.005)
+        time.sleep(0.005)  # the pause between two looks
 
 
 def free_port():
