@@ -20,22 +20,18 @@ static uint32_t count_running(const struct health *health)
 	return running;
 }
 
-static bool obeys(const struct health *health, const struct peer_state *worker,
-		  enum table_kind kind, uint64_t now_ns)
+static bool obeys(const struct peer_state *worker, enum table_kind kind, uint64_t now_ns)
 {
-	uint64_t present = publisher_generation(health->publisher, kind);
-	uint64_t sent_ns = publisher_sent_ns(health->publisher, kind);
+	uint64_t asked_ns = worker->asked_ns[kind];
 
-	if (worker->in_effect[kind] == 0)
-		return false;
-	return worker->in_effect[kind] == present || worker->refused[kind] == present ||
-	       sent_ns == 0 || now_ns - sent_ns < HEALTH_LAG_MS * ns_per_ms;
+	return worker->in_effect[kind] != 0 &&
+	       (asked_ns == 0 || now_ns - asked_ns < HEALTH_LAG_MS * ns_per_ms);
 }
 
-static bool serves(const struct health *health, const struct peer_state *worker, uint64_t now_ns)
+static bool serves(const struct peer_state *worker, uint64_t now_ns)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (!obeys(health, worker, kind, now_ns))
+		if (!obeys(worker, kind, now_ns))
 			return false;
 	return worker->connected;
 }
@@ -45,7 +41,7 @@ static uint32_t count_serving(const struct health *health, uint64_t now_ns)
 	uint32_t serving = 0;
 
 	for (uint32_t i = 0; i < publisher_worker_count(health->publisher); i++)
-		serving += serves(health, publisher_worker(health->publisher, i), now_ns);
+		serving += serves(publisher_worker(health->publisher, i), now_ns);
 	return serving;
 }
 

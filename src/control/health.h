@@ -12,8 +12,8 @@
 #include "base/buf.h"
 #include "control/publish.h"
 
-/* A worker that has not taken a new table after that long does not serve the whole table. Before, it is on the way; a
- * table that a worker refused makes nobody unready, for the old one serves on. */
+/* A worker that has not answered a new table after that long does not serve the whole table. Before, it is on the way;
+ * a table that a worker refused makes nobody unready, for the old one serves on. */
 enum { HEALTH_LAG_MS = 1000 };
 
 /* What the pages look at; all is borrowed. */

@@ -21,7 +21,6 @@ struct segment {
 	int fd;            /* -1: none */
 	struct span bytes; /* mapped */
 	uint64_t generation;
-	uint64_t sent_ns; /* 0: not yet */
 	struct propagation propagation;
 	uint64_t refused;
 	uint64_t published;
@@ -32,8 +31,8 @@ struct peer {
 	uint32_t index;
 	struct channel channel;
 	struct peer_state state;
-	uint64_t first_sent[TABLE_KIND_COUNT]; /* over this channel; 0: none */
-	uint64_t last_sent[TABLE_KIND_COUNT];
+	uint64_t asked[TABLE_KIND_COUNT];    /* generation sent and not answered yet; 0: none */
+	uint64_t answered[TABLE_KIND_COUNT]; /* the last one answered over this channel; 0: none */
 	uint64_t window_ns; /* beginning of the second whose messages are counted */
 	uint32_t window_messages;
 	struct timer
@@ -96,6 +95,9 @@ static void disconnect(struct peer *peer)
 	peer->state.connected = false;
 	memset(peer->state.in_effect, 0, sizeof(peer->state.in_effect));
 	memset(peer->state.refused, 0, sizeof(peer->state.refused));
+	memset(peer->state.asked_ns, 0, sizeof(peer->state.asked_ns));
+	memset(peer->asked, 0, sizeof(peer->asked));
+	memset(peer->answered, 0, sizeof(peer->answered));
 }
 
 /* Such a worker runs no code of ours any more, or code with a bug, or hangs. */
@@ -182,11 +184,9 @@ static const char *find_lie(const struct peer *peer, const struct message *ack)
 		return "a table that does not exist";
 	if (ack->code != ACK_APPLIED && ack->code != ACK_REFUSED)
 		return "a code that does not exist";
-	if (peer->first_sent[ack->table] == 0 || ack->generation < peer->first_sent[ack->table] ||
-	    ack->generation > peer->last_sent[ack->table])
-		return "a generation that was not sent";
-	if (ack->generation < peer->state.in_effect[ack->table])
-		return "a generation older than the one in effect";
+	if (ack->generation == 0 || (ack->generation != peer->asked[ack->table] &&
+				     ack->generation != peer->answered[ack->table]))
+		return "a generation that it was not asked about";
 	return NULL;
 }
 
@@ -202,6 +202,58 @@ static void note_refusal(struct peer *peer, const struct message *ack)
 		  " reason=\"%s\"",
 		  kind_name(ack->table), peer->index, ack->generation,
 		  peer->state.in_effect[ack->table], log_quote(span_from(ack->text)));
+}
+
+/* Whether the worker has the present segment, or there is none. */
+static bool is_sent(const struct peer *peer, enum table_kind kind)
+{
+	uint64_t present = peer->publisher->segments[kind].generation;
+
+	return peer->asked[kind] == present || peer->answered[kind] == present;
+}
+
+static void send_segment(struct peer *peer, enum table_kind kind)
+{
+	struct segment *segment = &peer->publisher->segments[kind];
+	struct message message = {
+		.kind = MESSAGE_SEGMENT,
+		.worker = peer->index,
+		.table = kind,
+		.generation = segment->generation,
+	};
+
+	if (is_sent(peer, kind) || peer->asked[kind] != 0)
+		return;
+	peer->asked[kind] = segment->generation;
+	peer->state.asked_ns[kind] = clock_monotonic_ns();
+	channel_send(&peer->channel, &message, segment->fd);
+}
+
+/* New endpoints before the routes that name them; one right behind the other, so that a worker takes both between two
+ * of its requests. */
+static void send_present(struct peer *peer)
+{
+	if (!peer->state.connected)
+		return;
+	send_segment(peer, TABLE_ENDPOINTS);
+	if (is_sent(peer, TABLE_ENDPOINTS))
+		send_segment(peer, TABLE_ROUTES);
+}
+
+/* Said twice is said once. */
+static void take_answer(struct peer *peer, const struct message *ack)
+{
+	if (ack->generation != peer->asked[ack->table])
+		return;
+	peer->answered[ack->table] = ack->generation;
+	peer->asked[ack->table] = 0;
+	peer->state.asked_ns[ack->table] = 0;
+	if (ack->code == ACK_REFUSED)
+		note_refusal(peer, ack);
+	else
+		peer->state.in_effect[ack->table] = ack->generation;
+	send_present(peer);
+	loop_defer(peer->publisher->loop, &peer->publisher->progress);
 }
 
 static void on_message(struct channel *channel, const struct message *message, int fd)
@@ -220,11 +272,7 @@ static void on_message(struct channel *channel, const struct message *message, i
 		expel(peer, lie);
 		return;
 	}
-	if (message->code == ACK_REFUSED)
-		note_refusal(peer, message);
-	else
-		peer->state.in_effect[message->table] = message->generation;
-	loop_defer(peer->publisher->loop, &peer->publisher->progress);
+	take_answer(peer, message);
 }
 
 /* Its end mostly, of which run tells us soon; or it took nothing for so long that the channel gave it up. */
@@ -235,35 +283,6 @@ static void on_closed(struct channel *channel)
 	log_debug("the channel to a worker is closed", "worker=%" PRIu32, peer->index);
 	disconnect(peer);
 	timer_start(loop_timers(peer->publisher->loop), &peer->silence, PUBLISH_SILENT_MAX_MS);
-}
-
-static void send_segment(struct peer *peer, enum table_kind kind)
-{
-	struct segment *segment = &peer->publisher->segments[kind];
-	struct message message = {
-		.kind = MESSAGE_SEGMENT,
-		.worker = peer->index,
-		.table = kind,
-		.generation = segment->generation,
-	};
-
-	if (!peer->state.connected || segment->fd == -1 ||
-	    peer->last_sent[kind] == segment->generation)
-		return;
-	if (peer->first_sent[kind] == 0)
-		peer->first_sent[kind] = segment->generation;
-	peer->last_sent[kind] = segment->generation;
-	if (segment->sent_ns == 0)
-		segment->sent_ns = clock_monotonic_ns();
-	channel_send(&peer->channel, &message, segment->fd);
-}
-
-/* New endpoints before the routes that name them; one right behind the other, so that a worker takes both between two
- * of its requests. */
-static void send_present(struct peer *peer)
-{
-	send_segment(peer, TABLE_ENDPOINTS);
-	send_segment(peer, TABLE_ROUTES);
 }
 
 void publisher_set_peer(struct publisher *publisher, uint32_t worker, int fd, pid_t pid)
@@ -279,8 +298,6 @@ void publisher_set_peer(struct publisher *publisher, uint32_t worker, int fd, pi
 	peer = &publisher->peers[worker];
 	disconnect(peer);
 	peer->state.pid = pid;
-	memset(peer->first_sent, 0, sizeof(peer->first_sent));
-	memset(peer->last_sent, 0, sizeof(peer->last_sent));
 	peer->channel = (struct channel){
 		.owner = peer, .on_message = on_message, .on_closed = on_closed};
 	if (channel_start(&peer->channel, publisher->loop, fd, &err) == -1) {
@@ -342,7 +359,6 @@ static void take_segment(struct publisher *publisher, enum table_kind kind,
 	present->fd = made->fd;
 	present->bytes = made->bytes;
 	present->generation = made->generation;
-	present->sent_ns = 0;
 	present->published++;
 	if (seen_ns != 0)
 		propagation_begin(&present->propagation, present->generation, seen_ns);
@@ -414,11 +430,6 @@ const struct peer_state *publisher_worker(const struct publisher *publisher, uin
 {
 	BUG_ON(worker >= publisher->worker_count);
 	return &publisher->peers[worker].state;
-}
-
-uint64_t publisher_sent_ns(const struct publisher *publisher, enum table_kind kind)
-{
-	return publisher->segments[kind].sent_ns;
 }
 
 const struct propagation *publisher_propagation(const struct publisher *publisher,

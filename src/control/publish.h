@@ -3,7 +3,8 @@
  *
  * A segment is offered, sealed in a memfd, and sent to every worker; the workers say which generation they obey.
  * A worker that (re)starts gets what is present at once. The order across segments: endpoints before
- * the routes that name them.
+ * the routes that name them. A worker that has not answered one segment gets no other of that kind, and then the
+ * newest: however slow it is and however many changes there are, one of each kind is on its way.
  *
  * What workers say is hostile (security spec, 2.3): every field is checked. A worker that lies, that says more than
  * PUBLISH_MESSAGES_MAX things in a second, or that does not listen loses its channel and is to be ended.
@@ -84,14 +85,13 @@ struct peer_state {
 	bool connected;
 	uint64_t in_effect[TABLE_KIND_COUNT]; /* generation; 0: none */
 	uint64_t refused[TABLE_KIND_COUNT];   /* the last one that it refused; 0: none */
+	/* Monotonic, when the segment was sent that it has not answered yet; 0: it has answered all. */
+	uint64_t asked_ns[TABLE_KIND_COUNT];
 	uint64_t deaths;
 };
 
 uint32_t publisher_worker_count(const struct publisher *publisher);
 const struct peer_state *publisher_worker(const struct publisher *publisher, uint32_t worker);
-
-/* Monotonic, when the present segment was sent first; 0: never. */
-uint64_t publisher_sent_ns(const struct publisher *publisher, enum table_kind kind);
 
 const struct propagation *publisher_propagation(const struct publisher *publisher,
 						enum table_kind kind);

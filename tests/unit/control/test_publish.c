@@ -132,6 +132,7 @@ static void what_did_not_change_is_not_sent_again(void **state)
 	publish(world, TABLE_ENDPOINTS, 1, 1);
 	publish(world, TABLE_ROUTES, 1, 1);
 	fake_worker_drain(&world->workers[0]);
+	ack(world, 0, TABLE_ENDPOINTS, 1);
 
 	publish(world, TABLE_ENDPOINTS, 2, 2);
 
@@ -361,6 +362,7 @@ static void a_worker_cannot_go_back(void **state)
 	struct world *world = *state;
 
 	publish(world, TABLE_ROUTES, 1, 1);
+	ack(world, 0, TABLE_ROUTES, 1);
 	publish(world, TABLE_ROUTES, 2, 2);
 	ack(world, 0, TABLE_ROUTES, 2);
 
@@ -423,18 +425,64 @@ static void a_worker_that_ends_is_not_ended_once_more(void **state)
 	assert_int_equal(world->expelled_pid, 1001);
 }
 
-static void a_worker_that_takes_nothing_is_given_up(void **state)
+static void a_slow_worker_gets_one_of_each_kind_and_then_the_newest(void **state)
 {
 	struct world *world = *state;
 
-	for (uint32_t i = 1; publisher_worker(world->publisher, 0)->connected && i < 3000; i++) {
+	for (uint32_t i = 1; i <= 1000; i++)
 		publish(world, TABLE_ENDPOINTS, i, 1 + i % 2);
-		fake_worker_drain(&world->workers[1]);
-		run_once(world->loop);
-	}
 
-	assert_false(publisher_worker(world->publisher, 0)->connected);
-	assert_true(publisher_worker(world->publisher, 1)->connected);
+	assert_receives(&world->workers[0], TABLE_ENDPOINTS, 1);
+	assert_receives_nothing(&world->workers[0]);
+	ack(world, 0, TABLE_ENDPOINTS, 1);
+	assert_receives(&world->workers[0], TABLE_ENDPOINTS, 1000);
+	assert_receives_nothing(&world->workers[0]);
+	ack(world, 0, TABLE_ENDPOINTS, 1000);
+	assert_receives_nothing(&world->workers[0]);
+}
+
+static void routes_wait_for_the_endpoints_that_they_name(void **state)
+{
+	struct world *world = *state;
+
+	publish(world, TABLE_ENDPOINTS, 1, 1);
+	publish(world, TABLE_ENDPOINTS, 2, 2);
+	publish(world, TABLE_ROUTES, 1, 1);
+
+	assert_receives(&world->workers[0], TABLE_ENDPOINTS, 1);
+	assert_receives_nothing(&world->workers[0]);
+	ack(world, 0, TABLE_ENDPOINTS, 1);
+
+	assert_receives(&world->workers[0], TABLE_ENDPOINTS, 2);
+	assert_receives(&world->workers[0], TABLE_ROUTES, 1);
+}
+
+static void what_was_refused_is_not_sent_again(void **state)
+{
+	struct world *world = *state;
+
+	publish(world, TABLE_ROUTES, 1, 1);
+	fake_worker_drain(&world->workers[0]);
+	fake_worker_ack(&world->workers[0], TABLE_ROUTES, 1, ACK_REFUSED);
+	run_once(world->loop);
+
+	publisher_send(world->publisher);
+
+	assert_receives_nothing(&world->workers[0]);
+}
+
+static void a_refusal_said_twice_counts_once(void **state)
+{
+	struct world *world = *state;
+
+	publish(world, TABLE_ROUTES, 1, 1);
+
+	for (int i = 0; i < 2; i++)
+		fake_worker_ack(&world->workers[0], TABLE_ROUTES, 1, ACK_REFUSED);
+	run_once(world->loop);
+
+	assert_int_equal(publisher_refused_count(world->publisher, TABLE_ROUTES), 1);
+	assert_true(publisher_worker(world->publisher, 0)->connected);
 }
 
 static void a_worker_may_say_what_it_has_to(void **state)
@@ -534,7 +582,10 @@ int main(void)
 		TEST(a_worker_that_talks_all_the_time_loses_its_channel),
 		TEST(a_worker_that_leaves_its_channel_and_goes_on_is_to_be_ended),
 		TEST(a_worker_that_ends_is_not_ended_once_more),
-		TEST(a_worker_that_takes_nothing_is_given_up),
+		TEST(a_slow_worker_gets_one_of_each_kind_and_then_the_newest),
+		TEST(routes_wait_for_the_endpoints_that_they_name),
+		TEST(what_was_refused_is_not_sent_again),
+		TEST(a_refusal_said_twice_counts_once),
 		TEST(a_worker_may_say_what_it_has_to),
 		TEST(descriptors_from_a_worker_are_closed),
 		TEST(a_worker_that_does_not_exist_is_refused),
