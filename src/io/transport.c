@@ -2,8 +2,12 @@
 #include "io/transport.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+/* What is sent as one piece although it lies in several. */
+enum { GATHER_MAX = 4096 };
 
 int transport_open(struct transport *transport, struct loop *loop, int fd,
 		   void (*on_ready)(struct loop_source *source, uint32_t events))
@@ -51,17 +55,43 @@ ssize_t transport_read(struct transport *transport, char *bytes, size_t size)
 	return got;
 }
 
+/* Pieces that are small together leave as one: copying them costs less than the kernel's own walk over
+ * an array of them. 0: they are not small. */
+static size_t gather(char *bytes, const struct iovec *pieces, int count)
+{
+	size_t length = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (pieces[i].iov_len > GATHER_MAX - length)
+			return 0;
+		memcpy(bytes + length, pieces[i].iov_base, pieces[i].iov_len);
+		length += pieces[i].iov_len;
+	}
+	return length;
+}
+
+static ssize_t send_pieces(int fd, const struct iovec *pieces, int count)
+{
+	static char gathered[GATHER_MAX];
+	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+	size_t length;
+
+	if (count == 1)
+		return send(fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL);
+	length = gather(gathered, pieces, count);
+	if (length > 0)
+		return send(fd, gathered, length, MSG_NOSIGNAL);
+	return sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 ssize_t transport_write(struct transport *transport, const struct iovec *pieces, int count)
 {
-	struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
 	ssize_t put;
 
 	if (!transport->can_write)
 		return TRANSPORT_AGAIN;
 	do
-		put = count == 1 ? send(transport->source.fd, pieces[0].iov_base, pieces[0].iov_len,
-					MSG_NOSIGNAL)
-				 : sendmsg(transport->source.fd, &message, MSG_NOSIGNAL);
+		put = send_pieces(transport->source.fd, pieces, count);
 	while (put == -1 && errno == EINTR);
 	if (put != -1)
 		return put;

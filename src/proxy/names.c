@@ -13,6 +13,7 @@ enum {
 	TTL_MIN_S = 1,
 	TTL_MAX_S = 300,
 	NEGATIVE_S = 5, /* security spec, 7.1 */
+	UNUSED_S = 600, /* names that were not wanted for so long may be forgotten */
 	STALE_S = 3600, /* for how long old addresses serve while no server answers */
 };
 
@@ -22,7 +23,8 @@ struct name {
 	struct map_entry by_key;
 	struct names *owner;
 	bool asking;
-	bool known; /* endpoints are from an answer */
+	bool known;       /* endpoints are from an answer */
+	uint64_t used_ns; /* by a request, last */
 	uint64_t fresh_until_ns;
 	uint64_t stale_until_ns; /* with known */
 	struct list waiters;     /* struct name_waiter */
@@ -63,6 +65,24 @@ void names_fini(struct names *names)
 	map_fini(&names->by_key);
 }
 
+/* Names that no request wanted for a while make room; they may have left the table long ago. */
+static void forget_unused(struct names *names)
+{
+	uint64_t now_ns = loop_now_ns(names->loop);
+	struct map_entry *entry = map_next(&names->by_key, NULL);
+
+	while (entry != NULL) {
+		struct name *name = container_of(entry, struct name, by_key);
+
+		entry = map_next(&names->by_key, entry);
+		if (name->asking || now_ns - name->used_ns < UNUSED_S * ns_per_s)
+			continue;
+		map_remove(&names->by_key, &name->by_key);
+		free(name);
+		names->count--;
+	}
+}
+
 static struct name *find_or_add(struct names *names, struct span text, uint16_t port)
 {
 	char key[NAME_BYTES_MAX + 8];
@@ -72,6 +92,8 @@ static struct name *find_or_add(struct names *names, struct span text, uint16_t 
 
 	if (entry != NULL)
 		return container_of(entry, struct name, by_key);
+	if (names->count == NAMES_MAX)
+		forget_unused(names);
 	if (names->count == NAMES_MAX)
 		return NULL;
 	names->count++;
@@ -184,6 +206,7 @@ enum names_status names_find(struct names *names, struct span text, uint16_t por
 	name = find_or_add(names, text, port);
 	if (name == NULL)
 		return NAMES_FAILED;
+	name->used_ns = loop_now_ns(names->loop);
 	if (!name->asking && loop_now_ns(names->loop) >= name->fresh_until_ns)
 		begin(name);
 	/* addresses from long ago may be somebody else's by now */
