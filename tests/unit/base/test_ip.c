@@ -38,6 +38,8 @@ static void addresses_are_written_in_their_one_form(void **state)
 	(void)state;
 	assert_written("192.0.2.1", "192.0.2.1");
 	assert_written("255.255.255.255", "255.255.255.255");
+	assert_written("0.9.10.99", "0.9.10.99");
+	assert_written("100.109.199.200", "100.109.199.200");
 	assert_written("2001:DB8:0:0:0:0:0:1", "2001:db8::1");
 	assert_written("::", "::");
 	assert_written("::1", "::1");
