@@ -42,16 +42,29 @@ void exchange_move(struct exchange *exchange, enum exchange_state to)
 	exchange->state = to;
 }
 
+/* What was put off until now. The exchange may have gone on since, by an event of the same turn; then that event has
+ * done what was to be done. */
 static void on_turn_end(struct loop_task *task)
 {
 	struct exchange *exchange = container_of(task, struct exchange, task);
 
-	if (exchange->state == EXCHANGE_HEAD)
+	switch (exchange->state) {
+	case EXCHANGE_HEAD:
 		downstream_on_turn(exchange->downstream);
-	else if (exchange->state == EXCHANGE_TUNNELLING)
-		tunnel_pump(exchange);
-	else
+		break;
+	case EXCHANGE_WAITING:
+	case EXCHANGE_RELAYING:
 		exchange_pump(exchange);
+		break;
+	case EXCHANGE_TUNNELLING:
+		tunnel_pump(exchange);
+		break;
+	case EXCHANGE_ROUTING:
+	case EXCHANGE_CONNECTING:
+	case EXCHANGE_ANSWERING:
+	case EXCHANGE_DONE:
+		break;
+	}
 }
 
 struct exchange *exchange_new(struct downstream *downstream)

@@ -116,6 +116,7 @@ def test_a_client_runs_no_further_ahead_than_the_buffers_of_a_slow_pod(make_ingo
 
     def never_reads(wire, request):
         release.wait(30)
+        wire.close()
 
     ingot.serve(ingress(HOST, to=pods("pod", answer=never_reads)))
     client = ingot.connect()

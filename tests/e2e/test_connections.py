@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections of clients: kept, pipelined, closed; HTTP/1.0."""
+import os
+import signal
 import threading
 
 import pytest
@@ -56,6 +58,37 @@ def test_pipelined_requests_with_bodies_keep_their_boundaries(shop, pod):
 
     assert [client.response().body for _ in range(3)] == [b"pod /a\n", b"pod /b\n", b"pod /c\n"]
     assert [request.body for request in pod.requests] == [b"first", b"second", b""]
+
+
+def test_bytes_that_come_with_the_end_of_an_answer_harm_no_pipelined_request(make_ingot, pods):
+    """The end of one exchange and more bytes of the client fall into one turn of the worker's loop."""
+    release = threading.Event()
+
+    def first_waits(wire, request):
+        wire.read_body(request)
+        if request.target == "/a":
+            release.wait(10)
+        wire.respond(request.target)
+        if request.target == "/a":
+            answered.set()
+
+    answered = threading.Event()
+    (pod,) = pods("pod", answer=first_waits)
+    ingot = make_ingot(config={"upstream_keepalive_connections": 0})
+    ingot.serve(ingress(HOST, to=[pod]))
+    (worker,) = ingot.worker_pids
+    client = ingot.connect()
+    client.send(request_bytes("/a", HOST), request_bytes("/b", HOST))
+    pod.await_requests(1)
+
+    os.kill(worker, signal.SIGSTOP)
+    release.set()
+    assert answered.wait(5)
+    client.send(request_bytes("/c", HOST) * 500)     # more than fits into the buffer of a connection
+    os.kill(worker, signal.SIGCONT)
+
+    assert [client.response().body for _ in range(502)] == [b"/a", b"/b"] + [b"/c"] * 500
+    assert ingot.worker_pids == [worker]
 
 
 def test_connection_close_is_obeyed(shop):

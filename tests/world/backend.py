@@ -90,6 +90,13 @@ class Wire:
             pass
         self.sock.close()
 
+    def linger(self):
+        """Closes so that what was sent arrives although there are bytes that nobody read: without a reset."""
+        self.half_close()
+        while self.reader.fill():
+            self.reader.take(len(self.reader.bytes))
+        self.close()
+
     def reset(self):
         self.is_open = self.keep = False
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

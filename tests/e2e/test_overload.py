@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When something runs out: descriptors, a reader of the log, time."""
+import os
+import signal
+import threading
+
+import pytest
+
+from world import process
+from world.client import Connection, request_bytes
+from world.objects import ingress
+from world.wait import SANITIZED, eventually
+
+HOST = "shop.example"
+
+
+def limited(ingot, count):
+    """`ingot run` with a hard limit of descriptors."""
+    command = ingot.command
+    ingot.command = lambda: ["prlimit", f"--nofile={count}:{count}", *command()]
+    return ingot
+
+
+def test_more_clients_than_descriptors_harm_nobody_for_long(make_ingot, pod):
+    ingot = limited(make_ingot(), 256)
+    ingot.serve(ingress(HOST, to=[pod]))
+    crowd = []
+
+    for _ in range(400):
+        try:
+            crowd.append(Connection(ingot.address, timeout=2))
+        except OSError:
+            break
+    for client in crowd:
+        client.close()
+
+    assert eventually(lambda: ingot.get(HOST).status == 200, 10)
+    assert ingot.metrics().sum("ingot_worker_restarts_total") == 0
+
+
+def test_clients_beyond_the_limit_are_told_or_wait(make_ingot, pod):
+    ingot = limited(make_ingot(), 256)
+    ingot.serve(ingress(HOST, to=[pod]))
+    held = [ingot.connect() for _ in range(60)]
+
+    answers = [client.request("/", HOST) for client in held]
+
+    assert {answer.status for answer in answers} <= {200, 503}
+
+
+def test_a_log_that_nobody_reads_costs_lines_and_no_request(make_ingot, pod, place):
+    fifo = place / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    ingot = make_ingot(flags=["--access-log", str(fifo)])
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+
+    for number in range(1500):
+        assert client.request("/" + "x" * 200, HOST).status == 200, number
+        if number % 900 == 899:
+            client = ingot.connect()
+
+    eventually(lambda: ingot.metrics().sum("ingot_access_log_lines_dropped_total") > 0)
+    os.close(reader)
+    assert ingot.get(HOST).status == 200
+
+
+def test_a_reader_of_the_log_that_goes_away_kills_nobody(make_ingot, pod, place):
+    fifo = place / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    ingot = make_ingot(flags=["--access-log", str(fifo)])
+    ingot.serve(ingress(HOST, to=[pod]))
+    (worker,) = ingot.worker_pids
+
+    os.close(reader)
+
+    for _ in range(50):
+        assert ingot.get(HOST).status == 200
+    assert ingot.worker_pids == [worker]
+
+
+def test_a_stopped_worker_that_goes_on_closes_no_healthy_connection(make_ingot, pod):
+    """Time in which the process did not run counts for nobody."""
+    ingot = make_ingot(config={"keep_alive": 2})
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+    assert client.request("/", HOST).status == 200
+    (worker,) = ingot.worker_pids
+
+    os.kill(worker, signal.SIGSTOP)
+    threading.Event().wait(3)           # longer than the connection may be idle: that is the case
+    os.kill(worker, signal.SIGCONT)
+
+    assert client.request("/", HOST).status == 200
+
+
+@pytest.mark.skipif(SANITIZED, reason="shadow memory hides the figure")
+def test_idle_connections_own_no_buffers(make_ingot, pod):
+    ingot = make_ingot()
+    ingot.serve(ingress(HOST, to=[pod]))
+    (worker,) = ingot.worker_pids
+
+    def hold(count):
+        clients = [ingot.connect() for _ in range(count)]
+        for client in clients:
+            client.send(request_bytes("/", HOST))
+        for client in clients:
+            assert client.response().status == 200
+        return clients
+    hold(500)
+    before = process.resident_bytes(worker)
+
+    hold(3000)
+
+    # buffers that exchanges used meanwhile go back; what is left belongs to connections
+    assert eventually(lambda: (process.resident_bytes(worker) - before) / 3000 < 1536, 5,
+                      "at most 1.5 KiB of memory an idle connection")
+
+
+def test_slow_heads_do_not_hold_up_others(make_ingot, pod):
+    ingot = make_ingot()
+    ingot.serve(ingress(HOST, to=[pod]))
+    slow = [ingot.connect() for _ in range(300)]
+    for client in slow:
+        client.send("GET / HTTP/1.1\r\nHost: shop.exa")
+
+    assert ingot.get(HOST, times=100).statuses == {200: 100}
+
+    for client in slow:
+        client.send("mple\r\n\r\n")
+    assert {client.response().status for client in slow} == {200}
