@@ -10,10 +10,11 @@ import threading
 
 import pytest
 
+from world import process
 from world.backend import Backend
 from world.client import Closed, Connection, chunk
 from world.objects import endpoints, ingress
-from world.wait import SANITIZED
+from world.wait import SANITIZED, eventually
 
 HOST = "shop.example"
 SEED = int(os.environ.get("INGOT_SEED") or random.randrange(1 << 32))
@@ -52,7 +53,8 @@ class Exchange:
         self.framing = chance.choice(["length", "length", "chunked", "close"])
         self.size = chance.choice(SIZES)
         self.hints = chance.choice([0, 0, 0, 1, 2])
-        self.early = chance.random() < 0.05 and self.request_size > 0
+        # answered before the body was read: small enough for Ingot to take the rest while it lingers
+        self.early = chance.random() < 0.2 and 0 < self.request_size <= 16_384
         self.chance = chance
 
     @property
@@ -136,7 +138,7 @@ class Client(threading.Thread):
         waiting = list(self.numbers)
         try:
             while waiting:
-                group = [Exchange(number) for number in waiting[:self.chance.choice([1, 1, 2, 4])]]
+                group = self.next_group(waiting)
                 if connection is None:
                     connection = Connection(self.ingot.address, timeout=20)
                 done, keep = self.converse(connection, group)
@@ -146,6 +148,15 @@ class Client(threading.Thread):
                     connection = None
         except Exception as error:  # noqa: BLE001 - whatever goes wrong fails the test
             self.wrong.append(f"at {waiting[:4]}: {error!r}")
+
+    def next_group(self, waiting):
+        """Exchanges to be pipelined; nothing may follow one that is answered early."""
+        group = []
+        for number in waiting[:self.chance.choice([1, 1, 2, 4])]:
+            group.append(Exchange(number))
+            if group[-1].early:
+                break
+        return group
 
     def converse(self, connection, group):
         """How many were answered, and whether the connection can be used again."""
@@ -199,6 +210,103 @@ def test_what_arrives_is_what_was_sent(make_ingot, workers):
     assert not any(client.is_alive() for client in clients)
     assert wrong == []
     assert not any(pod.faults for pod in pods.pods)
+
+
+# ------------------------------------------------------------------ the same with everybody misbehaving
+
+class FaultyPods(Pods):
+    """Pods that close, reset, fall silent or talk nonsense at any point, and end idle connections when they like."""
+
+    def answer(self, wire, request):
+        exchange = Exchange(int(request.header("X-Number")))
+        chance = random.Random()
+        whim = chance.choice(["well"] * 6 + ["close", "reset", "cut", "nonsense", "close idle"])
+        if whim == "close":
+            wire.close()
+            return
+        if whim == "reset":
+            wire.reset()
+            return
+        wire.read_body(request)
+        data = exchange.response()
+        if whim == "cut":
+            wire.send(data[:chance.randrange(len(data) + 1)])
+            chance.choice([wire.close, wire.reset])()
+        elif whim == "nonsense":
+            wire.send(data[:chance.randrange(len(data))] + b"\x00\r\nnonsense\r\n\r\n")
+            wire.close()
+        else:
+            wire.send(data)
+            if exchange.early or whim == "close idle" or (exchange.has_body and exchange.framing == "close"):
+                wire.close()
+
+
+class FaultyClient(Client):
+    """A client that goes away in the middle of anything, and takes what it gets as long as it is not wrong."""
+
+    def run(self):
+        for number in self.numbers:
+            exchange = Exchange(number)
+            try:
+                with Connection(self.ingot.address, timeout=20) as connection:
+                    self.one(connection, exchange)
+            except (Closed, OSError):
+                pass            # the connection was cut: never a wrong answer
+            except Exception as error:  # noqa: BLE001 - whatever else goes wrong fails the test
+                self.wrong.append(f"{number}: {error!r}")
+
+    def one(self, connection, exchange):
+        data = exchange.request()
+        if self.chance.random() < 0.2:
+            connection.send(data[:self.chance.randrange(len(data))])
+            self.chance.choice([connection.close, connection.reset, connection.half_close])()
+            return
+        self.send(connection, [exchange])
+        if self.chance.random() < 0.1:
+            connection.reset()
+            return
+        answer = connection.response(exchange.method)
+        # whether a cut message of no length was whole, nobody can know: its connection ended it
+        if answer.status not in (400, 408, 502, 504) and answer.framing != "close":
+            self.check_number(exchange, answer)
+
+    def check_number(self, exchange, answer):
+        if answer.header("X-Number") != str(exchange.number):
+            self.wrong.append(f"answer to {exchange.number}: {answer}")
+        elif answer.framing == "length" and answer.body != exchange.body:
+            self.wrong.append(f"body of answer {exchange.number}")
+
+
+def test_misbehaviour_of_all_sides_leaves_nothing_behind(make_ingot):
+    print(f"INGOT_SEED={SEED}")
+    pods = FaultyPods(3)
+    ingot = make_ingot(workers=2, config={"proxy_body_size": "0"})
+    ingot.serve(ingress(HOST, to=pods.pods))
+    pids = [*ingot.worker_pids, ingot.control_pid]
+    before = [len(process.descriptors(pid)) for pid in pids]
+    clients = [FaultyClient(ingot, range(n * EXCHANGES + 1, (n + 1) * EXCHANGES + 1)) for n in range(8)]
+
+    for client in clients:
+        client.start()
+    for turn in range(10):
+        ingot.apply(endpoints(to=[pods.pods[turn % 3], pods.pods[(turn + 1) % 3]]))
+    for client in clients:
+        client.join(120)
+    for pod in pods.pods:
+        pod.close_idle()
+
+    assert [line for client in clients for line in client.wrong] + pods.wrong == []
+    assert [*ingot.worker_pids, ingot.control_pid] == pids, "nobody died"
+
+    def nothing_left():
+        metrics = ingot.metrics()
+        return (metrics.sum("ingot_downstream_connections") == 0 and
+                metrics.sum("ingot_upstream_connections") == 0 and
+                all(now <= then + 1 for now, then in zip(
+                    (len(process.descriptors(pid)) for pid in pids), before, strict=True)))
+    eventually(nothing_left, 10, "connections and descriptors all given back")
+    assert ingot.get(HOST, "/0", headers={"X-Number": "0"}, timeout=20).status in (200, 201, 204, 304, 404, 500, 502)
+    pods.stop()
 
 
 def test_every_way_of_cutting_a_request_reads_the_same(ingot, pods):
