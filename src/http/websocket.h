@@ -9,7 +9,8 @@
 /* 22 base64 characters and "==": 16 bytes. */
 bool websocket_key_is_valid(struct span key);
 
-/* Whether accept is the right answer to that key: base64(SHA-1(key + GUID)). */
+/* Whether accept is the right answer to that key: base64(SHA-1(key + GUID)). The first call in a
+ * process makes libcrypto read its configuration file: a worker makes one before its fence. */
 bool websocket_accept_fits(struct span key, struct span accept);
 
 /* Once at start, before the process gives up opening files: libcrypto reads its configuration with the first
