@@ -20,7 +20,8 @@ void ids_seed(struct ids *ids, uint32_t seed);
 
 void ids_free(struct ids *ids);
 
-/* The `routes` segment of a model, complete but for being sealed. Appends to *out, which is empty. */
+/* The `routes` segment of a model, complete but for being sealed. Appends to *out, which is empty; it stays
+ * empty, here and below, where the segment would be larger than TABLE_SEGMENT_MAX. */
 void compile_routes(const struct model *model, const struct model_options *options, struct ids *ids,
 		    uint64_t generation, uint64_t built_wall_ns, struct buf *out);
 

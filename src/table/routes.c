@@ -86,10 +86,13 @@ static const struct path_node *find_child(const struct routes *routes, const str
 		const struct path_node *child = &children[middle];
 		int order = hash < child->label_hash ? -1 : hash > child->label_hash;
 
-		if (order == 0)
-			order = span_compare(label, routes_text(routes, child->label));
-		if (order == 0)
-			return child;
+		if (order == 0) {
+			struct span other = routes_text(routes, child->label);
+
+			if (span_equals(label, other))
+				return child;
+			order = span_compare(label, other);
+		}
 		if (order < 0)
 			high = middle;
 		else

@@ -282,6 +282,74 @@ static void buckets_that_do_not_find_each_host_once_are_refused(void **state)
 	(void)state;
 }
 
+/* Two hosts in as many buckets as said, filled as a look-up would search them. */
+static void assert_bucket_count_refused(uint32_t count, const char *reason)
+{
+	const struct host_bucket free_bucket = {.host = TABLE_NONE};
+	const struct span names[] = {S(""), S("a.example")};
+	struct routes_builder builder;
+	struct buf bytes = {0};
+	struct error err = {0};
+
+	given_builder(&builder);
+	for (uint32_t i = 0; i < 2; i++)
+		routes_builder_add_host(&builder, names[i], HOST_EXACT, NULL, 0);
+	for (uint32_t i = 0; i < count; i++)
+		builder_add(&builder.segment, ROUTES_HOST_BUCKETS, &free_bucket);
+	for (uint32_t i = 0; i < 2 && count > 0; i++) {
+		uint64_t hash = table_hash(names[i], 0);
+		uint32_t at = table_hash_high(hash) & (count - 1);
+		struct host_bucket *buckets = builder_at(&builder.segment, ROUTES_HOST_BUCKETS, 0);
+
+		while (buckets[at].host != TABLE_NONE)
+			at = (at + 1) % count;
+		buckets[at] = (struct host_bucket){i, table_hash_low(hash)};
+	}
+	builder_finish(&builder.segment, 1, 2, &bytes);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	if (strstr(err.text, reason) == NULL)
+		fail_msg("\"%s\", expected: %s", err.text, reason);
+	routes_builder_fini(&builder);
+	buf_fini(&bytes);
+}
+
+static void buckets_are_a_power_of_two_and_one_is_free_so_that_a_search_ends(void **state)
+{
+	assert_bucket_count_refused(0, "no power of two");
+	assert_bucket_count_refused(2, "no bucket is free");
+	assert_bucket_count_refused(3, "no power of two");
+	assert_bucket_count_refused(6, "no power of two");
+	(void)state;
+}
+
+static void bytes_between_sections_and_at_the_end_are_zero(void **state)
+{
+	struct buf bytes = {0};
+	struct error err = {0};
+
+	given_routes_bytes("shop.example Prefix /cart -> cart", &bytes);
+	const struct table_header *header = (const void *)bytes.ptr;
+	size_t gap = header->sections[ROUTES_NETWORKS].at + sizeof(struct ip_network);
+
+	assert_true(gap < header->sections[ROUTES_HOST_BUCKETS].at);
+	bytes.ptr[gap] = 1;
+	builder_checksum(bytes.ptr, bytes.len);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "before section buckets are not zero"));
+
+	const struct table_section *text = &header->sections[ROUTES_TEXT];
+
+	assert_true(text->at + text->count < bytes.len);
+	bytes.ptr[gap] = 0;
+	bytes.ptr[bytes.len - 1] = 1;
+	builder_checksum(bytes.ptr, bytes.len);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "not the end"));
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
 /* A segment with these hosts, each with the root alone. */
 static void assert_hosts_refused(const struct span *hosts, uint32_t count, const char *reason)
 {
@@ -368,6 +436,8 @@ int main(void)
 		cmocka_unit_test(a_segment_that_was_cut_is_refused_at_every_length),
 		cmocka_unit_test(a_segment_that_lies_askew_is_refused),
 		cmocka_unit_test(buckets_that_do_not_find_each_host_once_are_refused),
+		cmocka_unit_test(buckets_are_a_power_of_two_and_one_is_free_so_that_a_search_ends),
+		cmocka_unit_test(bytes_between_sections_and_at_the_end_are_zero),
 		cmocka_unit_test(hosts_are_distinct_lower_case_and_one_is_empty),
 		cmocka_unit_test(a_route_without_a_node_is_refused),
 		cmocka_unit_test(a_node_without_a_host_is_refused),
