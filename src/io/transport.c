@@ -2,9 +2,12 @@
 #include "io/transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+
+#include "io/pipe_pool.h"
 
 /* What is sent as one piece although it lies in several. */
 enum { GATHER_MAX = 4096 };
@@ -97,6 +100,46 @@ ssize_t transport_write(struct transport *transport, const struct iovec *pieces,
 		return put;
 	transport->can_write = false;
 	return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+}
+
+ssize_t transport_splice_from(struct transport *transport, struct pipe *pipe, size_t max)
+{
+	ssize_t got;
+
+	if (!transport->can_read)
+		return TRANSPORT_AGAIN;
+	do
+		got = splice(transport->source.fd, NULL, pipe->write_fd, NULL, max,
+			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (got == -1 && errno == EINTR);
+	if (got > 0) {
+		pipe->filled += (uint32_t)got;
+		return got;
+	}
+	if (got == 0) {
+		transport->peer_done = true;
+		return 0;
+	}
+	transport->can_read = false;
+	return errno == EAGAIN ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+}
+
+ssize_t transport_splice_to(struct transport *transport, struct pipe *pipe)
+{
+	ssize_t put;
+
+	if (!transport->can_write)
+		return TRANSPORT_AGAIN;
+	do
+		put = splice(pipe->read_fd, NULL, transport->source.fd, NULL, pipe->filled,
+			     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (put == -1 && errno == EINTR);
+	if (put > 0) {
+		pipe->filled -= (uint32_t)put;
+		return put;
+	}
+	transport->can_write = false;
+	return put == -1 && errno == EAGAIN ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
 }
 
 void transport_finish(struct transport *transport)

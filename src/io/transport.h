@@ -42,6 +42,11 @@ ssize_t transport_read(struct transport *transport, char *bytes, size_t size);
 /* At least one byte of the pieces; TRANSPORT_AGAIN; TRANSPORT_BROKEN with errno. */
 ssize_t transport_write(struct transport *transport, const struct iovec *pieces, int count);
 
+/* The same from and to a pipe, without a copy; pipe->filled follows. splice_from takes at most max bytes. */
+struct pipe;
+ssize_t transport_splice_from(struct transport *transport, struct pipe *pipe, size_t max);
+ssize_t transport_splice_to(struct transport *transport, struct pipe *pipe);
+
 /* Ends our side of the stream; the peer's goes on. */
 void transport_finish(struct transport *transport);
 

@@ -8,6 +8,9 @@
 
 enum { LABEL_MAX = 63, NAME_MAX_BYTES = 253 };
 
+/* Request lines end at 8 KiB: what is longer than this hardly ever matches, and costs everybody memory. */
+enum { RULE_PATH_MAX = 4096 };
+
 static bool is_name_character(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -98,6 +101,8 @@ const char *rule_text_path_fault(struct span path, enum rule_text_path_form form
 
 	if (path.ptr[0] != '/')
 		return "must begin with '/'";
+	if (path.len > RULE_PATH_MAX)
+		return "must not be longer than 4096 bytes";
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (contains(path, parts[i]))
 			return "must not hold '//', '/./' or '/../': requests are compared without "

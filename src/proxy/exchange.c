@@ -80,6 +80,8 @@ struct exchange *exchange_new(struct downstream *downstream)
 	exchange->request.headers = exchange->request_headers;
 	exchange->response.headers = exchange->response_headers;
 	exchange->client = downstream->peer;
+	exchange->to_upstream.pipes = &worker->pipes;
+	exchange->to_downstream.pipes = &worker->pipes;
 	exchange->started_ns = loop_now_ns(worker->loop);
 	loop_task_init(&exchange->task, on_turn_end);
 	name_waiter_init(&exchange->name_waiter);
@@ -539,6 +541,8 @@ void exchange_end(struct exchange *exchange)
 	else
 		attempt_drop(exchange);
 	record_exchange(exchange);
+	relay_fini(&exchange->to_upstream);
+	relay_fini(&exchange->to_downstream);
 	exchange_move(exchange, EXCHANGE_DONE);
 	loop_task_cancel(&exchange->task);
 	if (exchange->table != NULL)

@@ -4,6 +4,9 @@
 /* What one connection may move in a turn of the loop, so that others get theirs (security spec, 7.4). */
 enum { RELAY_SHARE_BYTES = 256 * 1024 };
 
+/* Below this a pipe's two system calls more cost what the copy does. */
+enum { RELAY_PIPE_MIN = 64 * 1024 };
+
 /* Sends what is pending; on SENT the reader's data is consumed. */
 static enum h1_sender_status flush(struct relay *relay, struct arena *arena)
 {
@@ -47,10 +50,89 @@ static enum relay_status receive(struct relay *relay)
 	return RELAY_DONE;
 }
 
+void relay_fini(struct relay *relay)
+{
+	if (relay->pipe != NULL)
+		pipe_pool_give(relay->pipes, relay->pipe);
+	relay->pipe = NULL;
+}
+
+/* Whether the rest may pass uncopied: nothing of it was read yet, and it is worth a pipe. What went through
+ * a pipe cannot be sent again, nor could a body that does not fit into the buffer. */
+static bool takes_pipe(struct relay *relay)
+{
+	struct h1_reader *reader = &relay->reader;
+
+	if (relay->pipe != NULL)
+		return true;
+	if (reader->framing != BODY_LENGTH || relay->sender.framing != H1_FRAMING_RAW ||
+	    reader->left < RELAY_PIPE_MIN || reader->buf->start != reader->buf->end ||
+	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL)
+		return false;
+	relay->pipe = pipe_pool_take(relay->pipes);
+	if (relay->pipe == NULL)
+		return false;
+	reader->keeps = false;
+	return true;
+}
+
+static enum relay_status fill_pipe(struct relay *relay)
+{
+	struct h1_reader *reader = &relay->reader;
+	size_t max = reader->left < PIPE_BYTES ? (size_t)reader->left : PIPE_BYTES;
+	ssize_t got = transport_splice_from(reader->transport, relay->pipe, max);
+
+	if (got == TRANSPORT_AGAIN)
+		return RELAY_WAIT;
+	if (got <= 0)
+		return RELAY_CUT;
+	reader->left -= (uint64_t)got;
+	reader->total += (uint64_t)got;
+	reader->ended = reader->left == 0;
+	return RELAY_DONE;
+}
+
+static enum relay_status drain_pipe(struct relay *relay)
+{
+	struct h1_sender *sender = &relay->sender;
+	ssize_t put = transport_splice_to(sender->transport, relay->pipe);
+
+	if (put == TRANSPORT_AGAIN)
+		return RELAY_WAIT;
+	if (put <= 0)
+		return RELAY_BROKEN;
+	sender->sent += (uint64_t)put;
+	sender->body_sent += (uint64_t)put;
+	return RELAY_DONE;
+}
+
+/* RELAY_DONE: all of the body has been sent. */
+static enum relay_status pump_pipe(struct relay *relay, uint64_t share_end)
+{
+	for (;;) {
+		enum relay_status status;
+
+		if (relay->pipe->filled > 0) {
+			status = drain_pipe(relay);
+		} else if (relay->reader.ended) {
+			h1_sender_put(&relay->sender, S(""), true);
+			return RELAY_DONE;
+		} else if (relay->sender.sent >= share_end) {
+			return RELAY_TURN_OVER;
+		} else {
+			status = fill_pipe(relay);
+		}
+		if (status != RELAY_DONE)
+			return status;
+	}
+}
+
 enum relay_status relay_pump(struct relay *relay, struct arena *arena)
 {
 	uint64_t share_end = relay->sender.sent + RELAY_SHARE_BYTES;
 
+	if (relay->pipe != NULL)
+		return pump_pipe(relay, share_end);
 	for (;;) {
 		enum relay_status status;
 
@@ -71,6 +153,8 @@ enum relay_status relay_pump(struct relay *relay, struct arena *arena)
 			return RELAY_DONE;
 		if (relay->sender.sent >= share_end)
 			return RELAY_TURN_OVER;
+		if (takes_pipe(relay))
+			return pump_pipe(relay, share_end);
 		status = receive(relay);
 		if (status != RELAY_DONE)
 			return status;

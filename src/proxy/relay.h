@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body on its way from one side to the other, with back-pressure: it is read from one side only when the
- * other has taken what was read before.
+ * other has taken what was read before. What is left of a large body of known length, once the buffer is empty,
+ * passes through a pipe and is not copied.
  */
 #pragma once
 
 #include "base/arena.h"
+#include "io/pipe_pool.h"
 #include "proxy/h1_reader.h"
 #include "proxy/h1_sender.h"
 
@@ -21,8 +23,13 @@ enum relay_status {
 struct relay {
 	struct h1_reader reader;
 	struct h1_sender sender;
-	uint64_t body_limit; /* bytes; UINT64_MAX: none */
+	uint64_t body_limit;     /* bytes; UINT64_MAX: none */
+	struct pipe_pool *pipes; /* where a large body takes its pipe from; NULL: it is copied */
+	struct pipe *pipe;       /* private to relay.c: it passes through this */
 };
+
+/* Gives the pipe back. The relay may be used for another body. */
+void relay_fini(struct relay *relay);
 
 /* Moves what can be moved. reader and sender are initialised. arena: as h1_sender_flush. */
 enum relay_status relay_pump(struct relay *relay, struct arena *arena);
@@ -30,5 +37,6 @@ enum relay_status relay_pump(struct relay *relay, struct arena *arena);
 /* While RELAY_WAIT: whether the sending side is full (or else the reading side empty). */
 static inline bool relay_waits_for_sink(const struct relay *relay)
 {
-	return h1_sender_is_pending(&relay->sender);
+	return h1_sender_is_pending(&relay->sender) ||
+	       (relay->pipe != NULL && relay->pipe->filled > 0);
 }

@@ -17,7 +17,7 @@
 #include "proxy/exchange.h"
 #include "proxy/upstream.h"
 
-enum { LOG_FLUSH_MS = 100, PER_BLOCK = 64, BUFFERS_PER_CLIENT = 2 };
+enum { LOG_FLUSH_MS = 100, PER_BLOCK = 64, BUFFERS_PER_CLIENT = 2, CLIENTS_PER_PIPE = 32 };
 
 struct span worker_date(struct worker *worker)
 {
@@ -246,6 +246,7 @@ static void init_memory(struct worker *worker)
 	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
 	slab_init(&worker->exchanges, sizeof(struct exchange), 8, most);
 	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
+	pipe_pool_init(&worker->pipes, most / CLIENTS_PER_PIPE + 1);
 	for (unsigned i = 0; i < 3; i++)
 		list_init(&worker->clients[i]);
 }
@@ -315,6 +316,7 @@ static void fini_parts(struct worker *worker)
 	slab_fini(&worker->upstreams);
 	slab_fini(&worker->exchanges);
 	iobuf_pool_fini(&worker->iobufs);
+	pipe_pool_fini(&worker->pipes);
 	if (channel_is_open(&worker->control_channel))
 		channel_stop(&worker->control_channel);
 	if (channel_is_open(&worker->run_channel))

@@ -10,6 +10,7 @@
 #include "base/slab.h"
 #include "io/iobuf.h"
 #include "io/loop.h"
+#include "io/pipe_pool.h"
 #include "ipc/channel.h"
 #include "observe/access_log.h"
 #include "proxy/balance/balance.h"
@@ -62,6 +63,7 @@ struct worker {
 	struct slab upstreams;
 	struct slab exchanges;
 	struct iobuf_pool iobufs;
+	struct pipe_pool pipes;
 	struct conn_pool pool;
 	struct balance balance;
 	struct names names;

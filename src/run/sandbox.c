@@ -42,6 +42,7 @@ static const int calls[] = {
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(sendmmsg),
 	SCMP_SYS(splice),
+	SCMP_SYS(pipe2),
 	SCMP_SYS(lseek),
 	SCMP_SYS(fstat),
 	/* connections; no bind, no listen: listeners are inherited */
@@ -82,7 +83,7 @@ static const int calls[] = {
 };
 
 /* What fcntl may do. F_SETFD is for c-ares, which marks its sockets close-on-exec. */
-static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL,         F_GETFD,
+static const unsigned fcntl_commands[] = {F_GETFL, F_SETFL,         F_SETPIPE_SZ, F_GETFD,
 					  F_SETFD, F_DUPFD_CLOEXEC, F_GET_SEALS};
 
 static const struct {

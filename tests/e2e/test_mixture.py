@@ -19,6 +19,7 @@ from world.wait import SANITIZED, eventually
 HOST = "shop.example"
 SEED = int(os.environ.get("INGOT_SEED") or random.randrange(1 << 32))
 SIZES = [0, 1, 2, 100, 1000, 4095, 4096, 4097, 16_383, 16_384, 16_385, 65_535, 65_536, 200_000]
+KEPT_PIPES = 8      # descriptors of the empty pipes that a worker keeps for the next large body
 EXCHANGES = 60 if SANITIZED else 150
 
 
@@ -233,7 +234,9 @@ class FaultyPods(Pods):
             wire.send(data[:chance.randrange(len(data) + 1)])
             chance.choice([wire.close, wire.reset])()
         elif whim == "nonsense":
-            wire.send(data[:chance.randrange(len(data))] + b"\x00\r\nnonsense\r\n\r\n")
+            # in a body of known length it would be body
+            end = len(data) - exchange.size if exchange.framing == "length" and exchange.has_body else len(data)
+            wire.send(data[:chance.randrange(end)] + b"\x00\r\nnonsense\r\n\r\n")
             wire.close()
         else:
             wire.send(data)
@@ -302,7 +305,7 @@ def test_misbehaviour_of_all_sides_leaves_nothing_behind(make_ingot):
         metrics = ingot.metrics()
         return (metrics.sum("ingot_downstream_connections") == 0 and
                 metrics.sum("ingot_upstream_connections") == 0 and
-                all(now <= then + 1 for now, then in zip(
+                all(now <= then + 1 + KEPT_PIPES for now, then in zip(
                     (len(process.descriptors(pid)) for pid in pids), before, strict=True)))
     eventually(nothing_left, 10, "connections and descriptors all given back")
     assert ingot.get(HOST, "/0", headers={"X-Number": "0"}, timeout=20).status in (200, 201, 204, 304, 404, 500, 502)

@@ -22,8 +22,9 @@ bool ambiguous_path_is(struct exchange *exchange)
 					    &exchange->arena);
 		struct route_match match;
 
+		/* it leads out of the tree, or there is no memory to tell: nobody vouches for it */
 		if (path.ptr == NULL)
-			continue;
+			return true;
 		match = routes_find(routes, exchange->host.name, path);
 		if (match.route != NULL && !is_treated_alike(match.route, exchange->route))
 			return true;

@@ -33,6 +33,17 @@ static void assert_path(const char *path, enum rule_text_path_form form, const c
 	edge_text_free(&edge);
 }
 
+static void a_path_longer_than_requests_can_be_is_refused(void **state)
+{
+	char path[4098] = "/";
+
+	(void)state;
+	memset(path + 1, 'a', 4095);
+	assert_path(path, RULE_TEXT_STRICT, NULL);
+	path[4096] = 'a';
+	assert_path(path, RULE_TEXT_STRICT, "4096");
+}
+
 static void assert_match_path(const char *path, const char *expected)
 {
 	struct edge_text edge = edge_text_new(span_from(path));
@@ -130,6 +141,7 @@ static void a_path_takes_the_form_in_which_requests_are_compared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_path_longer_than_requests_can_be_is_refused),
 		cmocka_unit_test(names_and_wildcards_are_hosts),
 		cmocka_unit_test(what_is_no_host_is_told_why),
 		cmocka_unit_test(a_host_has_at_most_253_characters),

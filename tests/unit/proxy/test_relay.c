@@ -35,6 +35,7 @@ static void given_relay(enum body_framing from, uint64_t length, enum h1_framing
 	h1_reader_init(&relay.reader, &source.transport, buf, from, length, false);
 	h1_sender_init(&relay.sender, &sink.transport, to, S("HEAD\r\n\r\n"));
 	relay.body_limit = UINT64_MAX;
+	relay.pipes = NULL;
 }
 
 static void close_streams(void)
@@ -585,6 +586,120 @@ static void every_framing_passes_in_random_pieces(void **state)
 	}
 }
 
+/* Sends the body and what follows it as the sink takes it; the relay is pumped in between. */
+static enum relay_status pass_large(struct span body, size_t sent_max, struct buf *taken)
+{
+	enum relay_status status = RELAY_WAIT;
+	size_t sent = 0;
+
+	for (unsigned turn = 0; turn < 10000 && (status == RELAY_WAIT || status == RELAY_TURN_OVER);
+	     turn++) {
+		size_t left = sent_max - sent;
+		ssize_t put = left == 0 ? 0 : write(source.peer, body.ptr + sent, left);
+
+		sent += put > 0 ? (size_t)put : 0;
+		if (sent == sent_max && sent_max < body.len && source.peer != -1)
+			hang_up(&source);
+		run_turns(&given, 1);
+		status = relay_pump(&relay, &arena);
+		take(taken);
+	}
+	return status;
+}
+
+static char *large_text(size_t size)
+{
+	char *text = malloc(size);
+
+	assert_non_null(text);
+	for (size_t i = 0; i < size; i++)
+		text[i] = (char)('a' + i % 23);
+	return text;
+}
+
+enum { LARGE_BODY = 700 * 1000 };
+
+static void a_large_body_passes_through_a_pipe_and_no_byte_more(void **state)
+{
+	char *text = large_text(LARGE_BODY);
+	struct pipe_pool pipes;
+	struct buf taken = {0};
+
+	(void)state;
+	pipe_pool_init(&pipes, 1);
+	given_streams(4096);
+	given_relay(BODY_LENGTH, LARGE_BODY - 5, H1_FRAMING_RAW);
+	relay.pipes = &pipes;
+
+	assert_int_equal(pass_large(span_make(text, LARGE_BODY), LARGE_BODY, &taken), RELAY_DONE);
+
+	assert_int_equal(pipes.count, 1);
+	assert_int_equal(taken.len, strlen("HEAD\r\n\r\n") + LARGE_BODY - 5);
+	assert_memory_equal(taken.ptr + strlen("HEAD\r\n\r\n"), text, LARGE_BODY - 5);
+	assert_int_equal(relay.sender.body_sent, LARGE_BODY - 5);
+	assert_true(relay.reader.ended);
+	assert_false(relay.reader.keeps);
+	relay_fini(&relay);
+	pipe_pool_fini(&pipes);
+	buf_fini(&taken);
+	close_streams();
+	free(text);
+}
+
+static void a_large_body_that_ends_in_a_pipe_is_cut(void **state)
+{
+	char *text = large_text(LARGE_BODY);
+	struct pipe_pool pipes;
+	struct buf taken = {0};
+
+	(void)state;
+	pipe_pool_init(&pipes, 1);
+	given_streams(4096);
+	given_relay(BODY_LENGTH, LARGE_BODY, H1_FRAMING_RAW);
+	relay.pipes = &pipes;
+
+	assert_int_equal(pass_large(span_make(text, LARGE_BODY), 300 * 1000, &taken), RELAY_CUT);
+
+	assert_int_equal(taken.len, strlen("HEAD\r\n\r\n") + 300 * 1000);
+	relay_fini(&relay);
+	pipe_pool_fini(&pipes);
+	buf_fini(&taken);
+	close_streams();
+	free(text);
+}
+
+static void a_full_sink_keeps_the_pipe_full_and_is_waited_for(void **state)
+{
+	char *text = large_text(LARGE_BODY);
+	struct pipe_pool pipes;
+	struct buf taken = {0};
+	enum relay_status status;
+
+	(void)state;
+	pipe_pool_init(&pipes, 1);
+	given_streams(4096);
+	given_stream_set_room(&sink, 4096);
+	given_relay(BODY_LENGTH, LARGE_BODY, H1_FRAMING_RAW);
+	relay.pipes = &pipes;
+	assert_true(write(source.peer, text, 100 * 1000) > 0);
+	run_turns(&given, 1);
+
+	do
+		status = relay_pump(&relay, &arena);
+	while (status == RELAY_TURN_OVER);
+
+	assert_int_equal(status, RELAY_WAIT);
+	assert_true(relay_waits_for_sink(&relay));
+	assert_true(relay.pipe->filled > 0);
+	take(&taken);
+	relay_fini(&relay);
+	assert_int_equal(pipes.count, 0); /* a pipe with bytes of another body is not used again */
+	pipe_pool_fini(&pipes);
+	buf_fini(&taken);
+	close_streams();
+	free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -604,6 +719,9 @@ int main(void)
 		TEST(nothing_is_read_while_the_sink_is_full),
 		TEST(a_relay_that_had_its_share_gives_way_to_others),
 		TEST(a_request_can_be_sent_to_another_sink_from_its_beginning),
+		TEST(a_large_body_passes_through_a_pipe_and_no_byte_more),
+		TEST(a_large_body_that_ends_in_a_pipe_is_cut),
+		TEST(a_full_sink_keeps_the_pipe_full_and_is_waited_for),
 		TEST(every_framing_passes_one_byte_at_a_time),
 		TEST(every_framing_passes_in_random_pieces),
 	};
