@@ -328,8 +328,8 @@ def test_a_state_directory_that_cannot_be_written_costs_nothing_but_a_warning(ma
 def test_the_roles_run_from_the_same_build(shop):
     ingot = shop()
 
-    proxy = os.readlink(f"/proc/{ingot.worker_pids[0]}/exe")
-    control = os.readlink(f"/proc/{ingot.control_pid}/exe")
+    proxy = process.executable(ingot.worker_pids[0])
+    control = process.executable(ingot.control_pid)
 
     assert proxy == str(BUILD / "ingot")
     assert control == str(BUILD / "ingot-control")
