@@ -15,8 +15,8 @@ struct build {
 	struct arena arena;                /* goes with the build */
 	struct map refused; /* upstreams that cannot be: reported once (upstream.c) */
 	struct map routes;  /* made routes by host, type and path (route.c) */
-	bool denied;        /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
-	unsigned compared;  /* names that a missing one was compared with: bounded */
+	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
+	unsigned compared; /* names that a missing one was compared with: bounded */
 };
 
 /* Parts one behind the other, NUL-terminated: what printf does too, but keys are made by the ten thousand. */
