@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a look-up of a route costs, whatever the size of the table.
+ *
+ *   usage: lookup write FILE HOSTS    a table with so many hosts, two paths each, as compile builds it
+ *          lookup find FILE COUNT     that many look-ups in it; prints nanoseconds for each
+ *
+ * Writing and finding are apart so that callgrind, which slows a program fiftyfold, sees the finding alone. Hosts are
+ * asked for in an order that no cache foresees, the same in each run; one in eight is not in the table.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "program.h"
+#include "table/routes_builder.h"
+
+enum { HOST_MAX = 64, FILE_BYTES_MAX = 1 << 30, SEED = 20260101, STRANGER_IN = 8 };
+
+static struct span host_name(char text[static HOST_MAX], const char *prefix, uint32_t number)
+{
+	int length = snprintf(text, HOST_MAX, "%s%u.team%u.bench.example", prefix, number,
+			      number % 97);
+
+	return span_make(text, (size_t)length);
+}
+
+static void add_settings(struct routes_builder *builder)
+{
+	static const struct table_settings settings = {
+		.client_header_timeout_ms = 60000,
+		.header_line_bytes = 8192,
+		.header_total_bytes = 32768,
+	};
+	static const struct route_policy policy = {
+		.body_limit_bytes = 1 << 20,
+		.connect_timeout_ms = 5000,
+		.next_upstream = BIT(NEXT_UPSTREAM_ERROR) | BIT(NEXT_UPSTREAM_TIMEOUT),
+		.response_head_bytes = 65536,
+	};
+
+	builder_add(&builder->segment, ROUTES_SETTINGS, &settings);
+	builder_intern(&builder->segment, ROUTES_POLICIES, &policy);
+}
+
+static struct route make_route(struct routes_builder *builder, uint32_t number)
+{
+	struct builder *segment = &builder->segment;
+	char name[HOST_MAX];
+	struct span service = span_make(name,
+					(size_t)snprintf(name, sizeof(name), "web%u", number));
+	struct route_object object = {
+		.namespace = builder_text(segment, S("bench")),
+		.ingress = builder_text(segment, service),
+		.service = builder_text(segment, service),
+		.service_port = builder_text(segment, S("80")),
+	};
+
+	return (struct route){
+		.upstream = number,
+		.upstream_incarnation = 1,
+		.object = builder_intern(segment, ROUTES_OBJECTS, &object),
+		.stat_row = 1,
+		.answer = ROUTE_PROXY,
+		.path_type = ROUTE_PREFIX,
+	};
+}
+
+static void write_table(const char *path, uint32_t hosts)
+{
+	struct routes_builder builder;
+	struct buf segment = {0};
+	struct error err;
+	char name[HOST_MAX];
+
+	routes_builder_init(&builder);
+	add_settings(&builder);
+	for (uint32_t i = 0; i < hosts; i++) {
+		struct route route = make_route(&builder, i);
+		struct routes_entry entries[] = {{S("/"), route}, {S("/api/v1"), route}};
+
+		routes_builder_add_host(&builder, host_name(name, "web", i), HOST_EXACT, entries,
+					2);
+	}
+	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
+	routes_builder_finish(&builder, 1, 1, &segment);
+	routes_builder_fini(&builder);
+	errno = 0;
+	if (file_replace(path, buf_span(&segment), 0644, &err) == -1)
+		program_fail("%s", err.text);
+	printf("{\"hosts\": %u, \"bytes\": %zu}\n", hosts, segment.len);
+	buf_fini(&segment);
+}
+
+/* What is asked for, made beforehand: the clock sees nothing but look-ups. */
+static char (*make_questions(const struct routes *routes, uint64_t count))[HOST_MAX]
+{
+	char(*names)[HOST_MAX] = memory_new_array(count, HOST_MAX);
+	uint32_t hosts = routes->host_count - 1;
+	struct random random;
+
+	random_seed(&random, SEED);
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t number = random_below(&random, hosts);
+
+		host_name(names[i], number % STRANGER_IN == STRANGER_IN - 1 ? "nobody" : "web",
+			  number);
+	}
+	return names;
+}
+
+static void find(const struct routes *routes, uint64_t count)
+{
+	char(*names)[HOST_MAX] = make_questions(routes, count);
+	uint64_t began_ns = clock_monotonic_ns();
+	uint64_t found = 0;
+	uint64_t spent_ns;
+
+	for (uint64_t i = 0; i < count; i++)
+		found += routes_find(routes, span_from(names[i]), S("/api/v1/users/17")).route !=
+			 NULL;
+	spent_ns = clock_monotonic_ns() - began_ns;
+	printf("{\"lookups\": %llu, \"found\": %llu, \"ns\": %.1f}\n", (unsigned long long)count,
+	       (unsigned long long)found, (double)spent_ns / (double)count);
+	free(names);
+}
+
+static void find_in_file(const char *path, uint64_t count)
+{
+	struct buf segment = {0};
+	struct routes routes;
+	struct error err;
+
+	errno = 0;
+	if (file_read(path, FILE_BYTES_MAX, &segment, &err) == -1 ||
+	    routes_verify(buf_span(&segment), &routes, &err) == -1)
+		program_fail("%s", err.text);
+	find(&routes, count);
+	buf_fini(&segment);
+}
+
+int main(int argc, char **argv)
+{
+	errno = 0;
+	if (argc != 4)
+		program_fail("usage: lookup write FILE HOSTS | lookup find FILE COUNT");
+	if (strcmp(argv[1], "write") == 0)
+		write_table(argv[2], (uint32_t)program_number(argv[3], 1, 1000000));
+	else
+		find_in_file(argv[2], program_number(argv[3], 1, 10000000));
+	return 0;
+}
