@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example does what its README says."""
+import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -67,3 +69,27 @@ def test_the_curl_lines_it_prints_work(running):
                              capture_output=True, text=True, check=True)
         wanted = "404" if meaning.startswith("404") else "200"
         assert run.stdout.splitlines()[-1] == wanted, line
+
+
+def test_a_busy_port_is_told_and_nothing_is_left_running():
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 9101))
+        other.listen()
+
+        run = subprocess.run([EXAMPLE / "run.sh", BINARY], capture_output=True, text=True,
+                             timeout=60 * PATIENCE, check=False)
+
+    assert run.returncode == 1
+    assert "127.0.0.1:9101" in run.stderr
+    assert "another program has the port" in run.stderr
+
+
+def test_the_end_of_a_process_ends_the_example(running):
+    assert running.poll() is None, running.output.read_text()
+    started = descendants(running.pid)
+
+    os.kill(process.children(running.pid)[0], signal.SIGKILL)
+
+    assert running.wait(20 * PATIENCE) == 1
+    eventually(lambda: not any(process.is_running(pid) for pid in started))
