@@ -82,3 +82,9 @@ def test_flags_that_pages_mention_exist():
         text = re.sub(r"^( {4}|\t).*git.*$", "", page.read_text(), flags=re.M)
         for flag in re.findall(r"(?<![\w-])--([a-z][a-z_-]+)", text):
             assert flag in known, f"{page.name}: --{flag}"
+
+
+def test_the_readme_counts_the_keys_right():
+    obeyed = len(re.findall(r"^KEY_VALUE", (TOP / "src/model/config_key.def").read_text(), re.M))
+
+    assert f"[{obeyed} keys]" in (TOP / "README.md").read_text()

@@ -68,6 +68,31 @@ def test_a_worker_has_only_its_own_listeners(make_ingot, pod):
         assert listening.count(f"pid={worker},") == 1
 
 
+def status_of(pid, field):
+    for line in open(f"/proc/{pid}/status", encoding="ascii", errors="replace"):
+        if line.startswith(field + ":"):
+            return line.split()[1]
+    raise AssertionError(f"no {field}")
+
+
+def test_no_role_can_gain_privileges(shop):
+    for pid in (shop.control_pid, *shop.worker_pids):
+        assert status_of(pid, "NoNewPrivs") == "1"
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers need more system calls than a worker")
+def test_a_worker_lives_behind_a_filter_of_system_calls(shop):
+    (worker,) = shop.worker_pids
+
+    assert status_of(worker, "Seccomp") == "2"
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitizers map memory as they like")
+def test_no_memory_of_a_role_is_writable_and_executable(shop):
+    for pid in (shop.pid, shop.control_pid, *shop.worker_pids):
+        assert process.mapping_count(pid, " rwxp ") == 0
+
+
 def test_load_leaks_no_descriptor(shop, pod):
     pids = [shop.pid, shop.control_pid, *shop.worker_pids]
     shop.get(HOST, times=10)
