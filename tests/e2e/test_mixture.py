@@ -18,7 +18,7 @@ from world.wait import SANITIZED, eventually
 
 HOST = "shop.example"
 SEED = int(os.environ.get("INGOT_SEED") or random.randrange(1 << 32))
-SIZES = [0, 1, 2, 100, 1000, 4095, 4096, 4097, 16_383, 16_384, 16_385, 65_535, 65_536, 200_000]
+SIZES = [0, 1, 2, 100, 1000, 4095, 4096, 4097, 16_383, 16_384, 16_385, 65_535, 65_536, 200_000, 1_000_003]
 KEPT_PIPES = 8      # descriptors of the empty pipes that a worker keeps for the next large body
 EXCHANGES = 60 if SANITIZED else 150
 
