@@ -4,49 +4,9 @@ import threading
 import time
 
 from world.backend import gigabytes
-from world.client import Connection
+from world.load import Load
 from world.objects import (Manifest, endpoints, ingress, ingress_only, path_rule, service)
 from world.wait import eventually
-
-
-class Load:
-    """Clients that ask without pause on kept connections, and count what they get."""
-
-    def __init__(self, ingot, host, clients=4):
-        self.answers = []
-        self.failures = []
-        self.running = True
-        self.threads = [threading.Thread(target=self._run, args=(ingot, host), daemon=True)
-                        for _ in range(clients)]
-
-    def _run(self, ingot, host):
-        try:
-            while self.running:
-                with Connection(ingot.address) as client:
-                    self._ask_until_told_to_close(client, host)
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong fails the test
-            self.failures.append(error)
-
-    def _ask_until_told_to_close(self, client, host):
-        """A connection serves `keep-alive-requests`; its last answer says so."""
-        while self.running:
-            answer = client.request("/", host)
-            self.answers.append(answer.pod)
-            if answer.status != 200:
-                self.failures.append(answer)
-            if answer.header("Connection") == "close":
-                return
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        eventually(lambda: len(self.answers) > 20)
-        return self
-
-    def __exit__(self, *_):
-        self.running = False
-        for thread in self.threads:
-            thread.join()
 
 
 def test_a_new_host_is_served_and_a_deleted_one_is_not(ingot, pods):

@@ -36,11 +36,16 @@ def is_running(pid):
     return state not in "ZX"
 
 
-def resident_bytes(pid):
+def status_bytes(pid, field):
+    """A size from /proc/PID/status: VmRSS, RssAnon …"""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
+    raise AssertionError(f"no {field}")
+
+
+def resident_bytes(pid):
+    return status_bytes(pid, "VmRSS")
 
 
 def cpu_seconds(pid):
