@@ -119,5 +119,6 @@ def test_descriptors_do_not_grow_with_swaps(shop):
         swap_routes(shop, number)
         swap_endpoints(shop, number)
 
-    # the child of control that stores the state is not there for long
-    eventually(lambda: count() == before, what=f"as many descriptors as before, {before}")
+    # either count may see a request of the test's own to control
+    eventually(lambda: all(now <= then for now, then in zip(count(), before, strict=True)),
+               what=f"no more descriptors than before, {before}")
