@@ -368,6 +368,7 @@ struct h1_result h1_parse_response(struct span bytes, const struct h1_limits *li
 		.present = head->present,
 		.once = H1_ONCE_IN_RESPONSE,
 		.keep_odd_names = true,
+		.is_response = true,
 	};
 	enum fault fault = FAULT_NONE;
 	bool complete = false;

@@ -97,24 +97,25 @@ static enum fault repeated_fault(enum header_id id)
 					   : FAULT_BAD_TRANSFER_ENCODING; /* H43 */
 }
 
-/* Whether a backend that reads '_' (and its like) as '-' takes the name for a field that we own. */
-static bool looks_like_ours(struct span name)
+/* What becomes of the field for which a reader that takes '_' (and its like) for '-' takes this name. */
+static enum header_way way_of_lookalike(const struct h1_reader *reader, struct span name)
 {
 	char plain[LOOKALIKE_BYTES_MAX];
-	enum header_way way;
+	enum header_id id;
 
 	if (name.len > sizeof(plain))
-		return false;
+		return HEADER_WAY_PASS;
 	for (size_t i = 0; i < name.len; i++)
 		plain[i] = token_byte_is(name.ptr[i], TOKEN_PLAIN) ? name.ptr[i] : '-';
-	way = header_request_way(header_find((struct span){plain, name.len}));
-	return way != HEADER_WAY_PASS;
+	id = header_find((struct span){plain, name.len});
+	return reader->is_response ? header_response_way(id) : header_request_way(id);
 }
 
 /* H9: a name of other characters than letters, digits and '-'. */
 static enum fault judge_odd_name(const struct h1_reader *reader, struct header *header)
 {
 	bool keep = reader->keep_odd_names;
+	enum header_way way;
 
 	if (!keep && reader->limits->underscores) {
 		keep = true;
@@ -122,8 +123,12 @@ static enum fault judge_odd_name(const struct h1_reader *reader, struct header *
 			keep &= header->name.ptr[i] == '_' ||
 				token_byte_is(header->name.ptr[i], TOKEN_PLAIN);
 	}
-	header->dropped = !keep;
-	return keep && looks_like_ours(header->name) ? FAULT_BAD_FIELD : FAULT_NONE;
+	way = keep ? way_of_lookalike(reader, header->name) : HEADER_WAY_PASS;
+	/* a response's lookalike of a hop-by-hop field goes the way of that field; requests are stricter */
+	header->dropped = !keep || (reader->is_response && way == HEADER_WAY_HOP);
+	if (reader->is_response)
+		return way == HEADER_WAY_FRAMING ? FAULT_BAD_FIELD : FAULT_NONE;
+	return way == HEADER_WAY_PASS ? FAULT_NONE : FAULT_BAD_FIELD;
 }
 
 /* Takes a line apart (H6 to H9) and adds it to the list. */

@@ -33,6 +33,7 @@ struct h1_reader {
 	uint64_t *present;
 	uint64_t once;       /* H1_ONCE_IN_… */
 	bool keep_odd_names; /* token names beyond H9 pass */
+	bool is_response;    /* odd names are judged as response fields */
 };
 
 /* The next line, without its CRLF. A NULL pointer: its end has not come yet. A line that is returned

@@ -69,7 +69,7 @@ struct response_head {
 	uint64_t present[(HEADER_COUNT + 63) / 64];
 };
 
-/* GET, HEAD, OPTIONS, PUT, DELETE and TRACE; for others false (RFC 9110, 9.2.2). */
+/* GET, HEAD, OPTIONS, PUT and DELETE; for others false, though RFC 9110, 9.2.2 has TRACE too. */
 bool method_is_idempotent(enum method method);
 
 /* "GET" … or "_OTHER": a label with few values. */

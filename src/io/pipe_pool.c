@@ -39,13 +39,13 @@ static struct pipe *pipe_new(struct pipe_pool *pool)
 	if (pool->count == pool->limit || pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1)
 		return NULL;
 	pipe = malloc(sizeof(*pipe));
-	if (pipe == NULL) {
+	/* where the user's share of pipe memory is used up, a copy is cheaper than a small pipe */
+	if (pipe == NULL || fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES) == -1) {
+		free(pipe);
 		close(fds[0]);
 		close(fds[1]);
 		return NULL;
 	}
-	/* where the user's share of pipe memory is used up it stays as it is, and works all the same */
-	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);
 	*pipe = (struct pipe){.read_fd = fds[0], .write_fd = fds[1]};
 	pool->count++;
 	return pipe;

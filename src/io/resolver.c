@@ -10,7 +10,7 @@
 #include "base/memory.h"
 
 /* A look-up that takes longer than two seconds has failed (security spec, 7.1). */
-enum { TRY_MS = 600, TRIES = 2, POKE_MS = 50 };
+enum { QUESTION_MS = 2000, TRY_MS = 600, TRIES = 2, POKE_MS = 50 };
 
 struct resolver_socket {
 	struct loop_source source;
@@ -27,10 +27,12 @@ struct resolver {
 	bool ending;
 };
 
+/* Ends with c-ares; is answered then, or when its time is over. */
 struct question {
 	struct resolver *resolver;
-	void (*on_answer)(void *owner, const struct resolver_answer *answer);
+	void (*on_answer)(void *owner, const struct resolver_answer *answer); /* NULL: answered */
 	void *owner;
+	struct timer timer;
 };
 
 static void on_ready(struct loop_source *source, uint32_t events)
@@ -177,6 +179,15 @@ static void add_node(struct resolver_answer *answer, const struct ares_addrinfo_
 		answer->ttl_s = ttl;
 }
 
+static void answer_once(struct question *question, const struct resolver_answer *answer)
+{
+	void (*on_answer)(void *owner, const struct resolver_answer *answer) = question->on_answer;
+
+	question->on_answer = NULL;
+	if (on_answer != NULL)
+		on_answer(question->owner, answer);
+}
+
 static void on_result(void *owner, int result, int timeouts, struct ares_addrinfo *info)
 {
 	struct question *question = owner;
@@ -191,9 +202,19 @@ static void on_result(void *owner, int result, int timeouts, struct ares_addrinf
 	if (answer.status == RESOLVER_OK && answer.count == 0)
 		answer.status = RESOLVER_ABSENT;
 	question->resolver->questions--;
+	timer_stop(loop_timers(question->resolver->loop), &question->timer);
 	if (!question->resolver->ending)
-		question->on_answer(question->owner, &answer);
+		answer_once(question, &answer);
 	free(question);
+}
+
+/* With several servers c-ares may take longer than anybody waits. */
+static void on_too_late(struct timer *timer)
+{
+	struct question *question = container_of(timer, struct question, timer);
+	struct resolver_answer answer = {.status = RESOLVER_FAILED};
+
+	answer_once(question, &answer);
 }
 
 void resolver_ask(struct resolver *resolver, const char *name,
@@ -202,7 +223,9 @@ void resolver_ask(struct resolver *resolver, const char *name,
 	struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
 	struct question *question = memory_new(sizeof(*question));
 
-	*question = (struct question){resolver, on_answer, owner};
+	*question = (struct question){.resolver = resolver, .on_answer = on_answer, .owner = owner};
+	timer_init(&question->timer, on_too_late);
+	timer_start(loop_timers(resolver->loop), &question->timer, QUESTION_MS);
 	if (resolver->questions++ == 0)
 		timer_start(loop_timers(resolver->loop), &resolver->timer, POKE_MS);
 	ares_getaddrinfo(resolver->channel, name, NULL, &hints, on_result, question);

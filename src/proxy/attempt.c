@@ -19,7 +19,10 @@
 enum { INFORMATIONAL_MAX = 16, HINTS_MAX = 8 };
 
 /* proxy-buffer-size only ever raises this (security spec, U5). */
-enum { RESPONSE_HEAD_MIN = 32 * 1024, RESPONSE_FIELD_MAX = 256 * 1024 };
+enum { RESPONSE_HEAD_MIN = 32 * 1024 };
+
+/* A body of that size stays in the buffer behind any head, for another attempt. */
+enum { KEPT_BODY_SURE = 4096 };
 
 static void attempt_send(struct exchange *exchange);
 
@@ -46,6 +49,8 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 	exchange->request_given_up = false;
 	attempt = exchange_attempt(exchange);
 	*attempt = (struct access_attempt){.endpoint = {endpoint->ip, endpoint->port}};
+	exchange->to_upstream.sender = (struct message_sender){0};
+	deadline_clear(&exchange->upstream_deadline);
 	exchange->worker->counters->attempts++;
 }
 
@@ -84,13 +89,22 @@ static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
 	}
 }
 
+/* The request is harmless to send twice, and its body surely stays in the buffer. */
+static bool can_be_repeated(const struct exchange *exchange)
+{
+	const struct request_head *request = &exchange->request;
+
+	return method_is_idempotent(request->method_id) &&
+	       (request->framing == BODY_NONE ||
+		(request->framing == BODY_LENGTH && request->content_length <= KEPT_BODY_SURE));
+}
+
 static struct upstream *take_pooled(struct exchange *exchange,
 				    const struct endpoint_record *endpoint)
 {
 	struct worker *worker = exchange->worker;
-	enum conn_pool_look look = method_is_idempotent(exchange->request.method_id)
-					   ? CONN_POOL_LOOK_TURN
-					   : CONN_POOL_LOOK_KERNEL;
+	enum conn_pool_look look = can_be_repeated(exchange) ? CONN_POOL_LOOK_TURN
+							     : CONN_POOL_LOOK_KERNEL;
 	struct upstream *upstream;
 
 	if (exchange->fresh_connection)
@@ -116,13 +130,13 @@ static void connect_to(struct exchange *exchange, const struct endpoint_record *
 	if (upstream == NULL)
 		upstream = upstream_open(worker, endpoint, exchange);
 	if (upstream == NULL) {
-		worker->counters->upstream_connect_failures++;
 		attempt_fail(exchange, connect_fault(errno));
 		return;
 	}
 	bind_upstream(exchange, upstream);
 	if (upstream->connecting)
-		timer_start(worker->timers, &upstream->timer, exchange->policy->connect_timeout_ms);
+		deadline_set(&exchange->upstream_deadline, worker->timers, &upstream->timer,
+			     AWAIT_CONNECT, 0, 1, exchange->policy->connect_timeout_ms);
 	else
 		attempt_send(exchange);
 }
@@ -201,16 +215,25 @@ void attempt_start(struct exchange *exchange)
  * The request goes out
  */
 
-/* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
- * no room, it will send after a while without leave (RFC 9110, 10.1.1). False: the client is gone. */
+/* An interim response. What the kernel does not take of it goes out before the next head. False: the client is
+ * gone. */
 static bool send_interim(struct exchange *exchange, struct span text)
 {
 	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
 	ssize_t put = transport_write(&exchange->downstream->transport, &piece, 1);
 
-	return put == (ssize_t)text.len || put == TRANSPORT_AGAIN;
+	if (put == TRANSPORT_BROKEN)
+		return false;
+	if (put == TRANSPORT_AGAIN)
+		return true; /* not a byte of it went: it need not go at all */
+	if ((size_t)put == text.len)
+		return true;
+	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
+	return exchange->owed.ptr != NULL;
 }
 
+/* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
+ * no room, it will send after a while without leave (RFC 9110, 10.1.1). */
 static bool give_leave(struct exchange *exchange)
 {
 	const struct iobuf *in = exchange->downstream->in;
@@ -221,18 +244,18 @@ static bool give_leave(struct exchange *exchange)
 	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
-static enum h1_framing request_framing(const struct exchange *exchange)
+static enum message_framing request_framing(const struct exchange *exchange)
 {
 	switch (exchange->request.framing) {
 	case BODY_LENGTH:
-		return H1_FRAMING_RAW;
+		return MESSAGE_FRAMING_RAW;
 	case BODY_CHUNKED:
-		return H1_FRAMING_CHUNKED;
+		return MESSAGE_FRAMING_CHUNKED;
 	case BODY_NONE:
 	case BODY_CLOSE:
 		break;
 	}
-	return H1_FRAMING_NONE;
+	return MESSAGE_FRAMING_NONE;
 }
 
 static void attempt_send(struct exchange *exchange)
@@ -242,16 +265,15 @@ static void attempt_send(struct exchange *exchange)
 	struct span head = request_out_write(exchange);
 
 	if (head.ptr == NULL) {
-		exchange->worker->counters->writer_check_failures++;
 		exchange_answer(exchange, FAULT_WRITER_CHECK);
 		return;
 	}
 	if (!give_leave(exchange)) {
-		exchange_on_client_gone(exchange);
+		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
 		return;
 	}
 	upstream->requests++;
-	h1_sender_init(&relay->sender, &upstream->transport, request_framing(exchange), head);
+	message_sender_init(&relay->sender, &upstream->transport, request_framing(exchange), head);
 	relay->body_limit = exchange->policy->body_limit_bytes == 0
 				    ? UINT64_MAX
 				    : exchange->policy->body_limit_bytes;
@@ -259,17 +281,32 @@ static void attempt_send(struct exchange *exchange)
 	exchange_pump(exchange);
 }
 
+/* A connection is made. Whatever can be read from it already is no answer (security spec, U8), and
+ * where nothing can, the edge that said so must not be waited for again. */
+static enum fault look_at_connected(struct upstream *upstream)
+{
+	int reason;
+
+	if (!upstream->transport.can_read)
+		return FAULT_NONE;
+	reason = socket_connect_result(upstream->transport.source.fd);
+	if (reason != 0)
+		return connect_fault(reason);
+	if (upstream->transport.peer_done)
+		return FAULT_UPSTREAM_CLOSED;
+	if (transport_has_news(&upstream->transport))
+		return FAULT_BAD_RESPONSE;
+	upstream->transport.can_read = false;
+	return FAULT_NONE;
+}
+
 static void on_connected(struct exchange *exchange)
 {
 	struct upstream *upstream = exchange->upstream;
-	int reason = 0;
+	enum fault fault = look_at_connected(upstream);
 
-	/* an error makes the socket readable as well: only then the kernel is asked for it */
-	if (upstream->transport.can_read)
-		reason = socket_connect_result(upstream->transport.source.fd);
-	if (reason != 0) {
-		exchange->worker->counters->upstream_connect_failures++;
-		attempt_fail(exchange, connect_fault(reason));
+	if (fault != FAULT_NONE) {
+		attempt_fail(exchange, fault);
 		return;
 	}
 	if (!upstream->transport.can_write)
@@ -302,6 +339,7 @@ static bool grow_buffer(struct exchange *exchange)
 
 	iobuf_compact(upstream->in);
 	exchange->progress = (struct h1_progress){0};
+	exchange->response = (struct response_head){.headers = exchange->response_headers};
 	if (upstream->in->end < upstream->in->room)
 		return true;
 	larger = iobuf_take_large(pool, (size_t)upstream->in->room * 4);
@@ -317,9 +355,10 @@ static bool grow_buffer(struct exchange *exchange)
 static void start_again(struct exchange *exchange)
 {
 	attempt_drop(exchange);
+	relay_fini(&exchange->to_upstream);
 	if (exchange->state != EXCHANGE_ROUTING)
 		exchange_move(exchange, EXCHANGE_ROUTING);
-	h1_reader_rewind(&exchange->to_upstream.reader);
+	body_reader_rewind(&exchange->to_upstream.reader);
 	exchange->worker->counters->retries++;
 	attempt_start(exchange);
 }
@@ -344,7 +383,7 @@ static bool pass_hints(struct exchange *exchange)
 	struct h1_writer writer;
 
 	if (exchange->response.status != 103 || exchange->request.version_minor == 0 ||
-	    exchange->hints_passed == HINTS_MAX)
+	    exchange->hints_passed == HINTS_MAX || exchange->owed.len > 0)
 		return true;
 	exchange->hints_passed++;
 	writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
@@ -375,7 +414,7 @@ static bool on_informational(struct exchange *exchange)
 		return false;
 	}
 	if (!pass_hints(exchange)) {
-		exchange_on_client_gone(exchange);
+		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
 		return false;
 	}
 	return true;
@@ -387,6 +426,8 @@ static struct h1_limits response_limits(const struct exchange *exchange)
 
 	if (head_bytes < RESPONSE_HEAD_MIN)
 		head_bytes = RESPONSE_HEAD_MIN;
+	if (head_bytes > WORKER_HEAD_MAX)
+		head_bytes = WORKER_HEAD_MAX;
 	return (struct h1_limits){
 		.line_bytes = head_bytes,
 		.field_bytes = head_bytes,
@@ -489,28 +530,24 @@ void attempt_on_upstream(struct exchange *exchange)
 
 void attempt_on_timeout(struct exchange *exchange)
 {
-	switch (exchange->state) {
-	case EXCHANGE_CONNECTING:
+	switch (exchange->upstream_deadline.what) {
+	case AWAIT_CONNECT:
 		attempt_fail(exchange, FAULT_CONNECT_TIMEOUT);
 		break;
-	case EXCHANGE_WAITING:
-		if (exchange->request_sent || exchange->request_given_up)
-			attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
-		else if (relay_waits_for_sink(&exchange->to_upstream))
-			attempt_fail(exchange, FAULT_UPSTREAM_SEND_TIMEOUT);
+	case AWAIT_TAKE:
+		attempt_fail(exchange, FAULT_UPSTREAM_SEND_TIMEOUT);
 		break;
-	case EXCHANGE_RELAYING:
-		if (!relay_waits_for_sink(&exchange->to_downstream))
-			exchange_answer(exchange, FAULT_RESPONSE_STALLED);
+	case AWAIT_HEAD:
+		attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
 		break;
-	case EXCHANGE_TUNNELLING:
+	case AWAIT_BODY:
+		exchange_answer(exchange, FAULT_RESPONSE_STALLED);
+		break;
+	case AWAIT_TUNNEL:
 		tunnel_on_timeout(exchange);
 		break;
-	case EXCHANGE_HEAD:
-	case EXCHANGE_ROUTING:
-	case EXCHANGE_ANSWERING:
-	case EXCHANGE_DONE:
-		BUG_ON(true);
+	case AWAIT_NOTHING:
+		break;
 	}
 }
 
@@ -528,6 +565,8 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 		attempt->status = fault_facts(fault)->status;
 	if (fault != FAULT_STALE_CONNECTION)
 		exchange->tries++;
+	if (exchange->upstream == NULL || exchange->upstream->connecting)
+		exchange->worker->counters->upstream_connect_failures++;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
 	again = retry_may_follow_fault(exchange, fault);
 	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&
@@ -571,13 +610,25 @@ void attempt_drop(struct exchange *exchange)
 		upstream_close(unbind_upstream(exchange));
 }
 
+/* Nothing lies behind the response, in the kernel either: an edge that was used up tells nobody (U8). */
+static bool is_quiet(struct transport *transport)
+{
+	if (!transport->can_read)
+		return true;
+	if (transport_has_news(transport))
+		return false;
+	transport->can_read = false;
+	return true;
+}
+
 void attempt_finish(struct exchange *exchange)
 {
-	const struct h1_reader *reader = &exchange->to_downstream.reader;
+	const struct body_reader *reader = &exchange->to_downstream.reader;
+	struct transport *transport = &exchange->upstream->transport;
 	bool reusable = exchange->request_sent && exchange->response.keep_alive &&
 			exchange->response.framing != BODY_CLOSE && reader->ended &&
-			reader->buf->start == reader->buf->end &&
-			!exchange->upstream->transport.peer_done;
+			reader->buf->start == reader->buf->end && !transport->peer_done &&
+			is_quiet(transport);
 
 	upstream_release(unbind_upstream(exchange), reusable);
 }

@@ -17,12 +17,17 @@
 struct worker;
 struct exchange;
 
-enum downstream_state { DOWNSTREAM_IDLE, DOWNSTREAM_BUSY, DOWNSTREAM_LINGERING };
+enum downstream_state {
+	DOWNSTREAM_IDLE,
+	DOWNSTREAM_BUSY,
+	DOWNSTREAM_LINGERING,
+	DOWNSTREAM_STATE_COUNT
+};
 
 struct downstream {
 	struct transport transport;
 	struct timer timer;
-	struct list link; /* in worker->downstreams[state] */
+	struct list link; /* in worker->clients[state] */
 	struct worker *worker;
 	struct iobuf *in;          /* NULL while idle */
 	struct exchange *exchange; /* NULL unless busy */

@@ -104,7 +104,9 @@ static struct h1_limits request_limits(const struct worker *worker)
 	return (struct h1_limits){
 		.line_bytes = settings->header_line_bytes,
 		.field_bytes = settings->header_line_bytes,
-		.head_bytes = settings->header_total_bytes,
+		.head_bytes = settings->header_total_bytes < WORKER_HEAD_MAX
+				      ? settings->header_total_bytes
+				      : WORKER_HEAD_MAX,
 		.fields = HEAD_REQUEST_FIELDS_MAX,
 		.underscores = settings->underscores_in_headers != 0,
 		.keep_odd_names = settings->ignore_invalid_headers == 0,
@@ -135,6 +137,11 @@ static void become_idle(struct downstream *downstream)
 {
 	const struct table_settings *settings = settings_of(downstream->worker);
 
+	/* a request that has come all the same is still answered */
+	if (downstream->worker->draining && !transport_has_news(&downstream->transport)) {
+		downstream_close(downstream);
+		return;
+	}
 	iobuf_give(&downstream->worker->iobufs, downstream->in);
 	downstream->in = NULL;
 	downstream_move(downstream, DOWNSTREAM_IDLE);
@@ -171,13 +178,20 @@ static bool take_larger(struct downstream *downstream, size_t room)
 	return true;
 }
 
+/* The bytes of the head are about to move: nothing may point to where they were. */
+static void read_anew(struct exchange *exchange)
+{
+	exchange->progress = (struct h1_progress){0};
+	exchange->request = (struct request_head){.headers = exchange->request_headers};
+}
+
 static bool has_room(struct downstream *downstream)
 {
 	struct iobuf *in = downstream->in;
 
 	if (in->end < in->room)
 		return true;
-	downstream->exchange->progress = (struct h1_progress){0};
+	read_anew(downstream->exchange);
 	iobuf_compact(in);
 	return in->end < in->room ||
 	       take_larger(downstream, request_limits(downstream->worker).head_bytes + HEAD_SLACK);
@@ -186,16 +200,18 @@ static bool has_room(struct downstream *downstream)
 /* A head stays where it lies while its body is read behind it. */
 static bool leaves_body_room(const struct downstream *downstream, size_t head_end)
 {
-	return downstream->exchange->request.framing == BODY_NONE ||
+	const struct request_head *request = &downstream->exchange->request;
+
+	return (request->framing == BODY_NONE && !request->wants_websocket) ||
 	       downstream->in->room - head_end >= HEAD_SLACK;
 }
 
 /* Room behind a head that leaves too little. False: there is no memory for it. */
 static bool make_body_room(struct downstream *downstream, size_t head_bytes)
 {
-	downstream->exchange->progress = (struct h1_progress){0};
+	read_anew(downstream->exchange);
 	iobuf_compact(downstream->in);
-	return leaves_body_room(downstream, head_bytes) ||
+	return downstream->in->room - head_bytes >= HEAD_SLACK ||
 	       take_larger(downstream, head_bytes + IOBUF_ROOM);
 }
 
@@ -259,7 +275,7 @@ static void read_head(struct downstream *downstream)
 		ssize_t got;
 
 		if (!has_room(downstream)) {
-			exchange_answer(downstream->exchange, FAULT_HEAD_TOO_LARGE);
+			exchange_answer(downstream->exchange, FAULT_OVERLOADED);
 			return;
 		}
 		in = downstream->in;
@@ -298,7 +314,8 @@ static void linger(struct downstream *downstream)
 	struct worker *worker = downstream->worker;
 
 	while (downstream->transport.can_read) {
-		ssize_t got = transport_read(&downstream->transport, worker->scratch, 16 * 1024);
+		ssize_t got = transport_read(&downstream->transport, worker->scratch,
+					     sizeof(worker->scratch));
 
 		if (got == TRANSPORT_AGAIN)
 			return;
@@ -326,7 +343,7 @@ static void on_busy(struct downstream *downstream, uint32_t events)
 	if (exchange->state == EXCHANGE_HEAD && is_gone(downstream, events))
 		on_input_end(downstream);
 	else if (is_gone(downstream, events))
-		exchange_on_client_gone(exchange);
+		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
 	else if (exchange->state == EXCHANGE_HEAD)
 		read_head(downstream);
 	else
@@ -349,6 +366,8 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	case DOWNSTREAM_LINGERING:
 		linger(downstream);
 		break;
+	case DOWNSTREAM_STATE_COUNT:
+		BUG_ON(true);
 	}
 }
 
@@ -358,8 +377,10 @@ void downstream_cut(struct downstream *downstream)
 		downstream_close(downstream);
 	else if (downstream->exchange->state == EXCHANGE_HEAD)
 		on_input_end(downstream);
-	else
+	else if (downstream->exchange->state == EXCHANGE_ANSWERING)
 		exchange_cut(downstream->exchange, FAULT_SHUTDOWN);
+	else
+		exchange_answer(downstream->exchange, FAULT_SHUTDOWN);
 }
 
 static void on_expired(struct timer *timer)

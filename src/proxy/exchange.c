@@ -8,6 +8,7 @@
 #include "proxy/attempt.h"
 #include "proxy/downstream.h"
 #include "proxy/policy/ambiguous_path.h"
+#include "proxy/policy/forwarded.h"
 #include "proxy/record.h"
 #include "proxy/response_out.h"
 #include "proxy/tunnel.h"
@@ -123,7 +124,9 @@ static enum fault check_host(struct exchange *exchange)
 static void redirect_to_slash(struct exchange *exchange)
 {
 	const struct uri *uri = &exchange->uri;
-	size_t length = uri->sent_path.len + uri->query.len + exchange->host.name.len + 32;
+	struct span host = exchange->host.name.len > 0 ? exchange->host.name
+						       : forwarded_own_host(exchange);
+	size_t length = uri->sent_path.len + uri->query.len + host.len + 32;
 	char *text = arena_take_bytes(&exchange->arena, length);
 	struct h1_writer writer;
 
@@ -133,7 +136,7 @@ static void redirect_to_slash(struct exchange *exchange)
 	}
 	writer = h1_writer_over(text, length);
 	h1_write_literal(&writer, S("Location: http://"));
-	h1_write_literal(&writer, exchange->host.name);
+	h1_write_literal(&writer, host);
 	h1_write_literal(&writer, uri->sent_path);
 	h1_write_literal(&writer, S("/"));
 	h1_write_literal(&writer, uri->query);
@@ -172,17 +175,16 @@ static void obey_route(struct exchange *exchange)
 
 static void find_route(struct exchange *exchange)
 {
-	struct worker *worker = exchange->worker;
 	struct route_match match;
 	const struct routes *routes;
 
-	if (!tables_are_complete(&worker->tables)) {
+	if (exchange->table == NULL) {
 		exchange_answer(exchange, FAULT_NO_TABLE);
 		return;
 	}
-	exchange->table = routes_pin(&worker->tables);
 	routes = &exchange->table->routes;
 	match = routes_find(routes, exchange->host.name, exchange->uri.match_path);
+	exchange->route = match.route;
 	if (match.add_slash) {
 		redirect_to_slash(exchange);
 		return;
@@ -191,7 +193,6 @@ static void find_route(struct exchange *exchange)
 		exchange_answer(exchange, FAULT_NO_ROUTE);
 		return;
 	}
-	exchange->route = match.route;
 	exchange->policy = &routes->policies[match.route->policy];
 	if (exchange->uri.has_readings && ambiguous_path_is(exchange))
 		exchange_answer(exchange, FAULT_AMBIGUOUS_PATH);
@@ -203,13 +204,18 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 {
 	struct downstream *downstream = exchange->downstream;
 	struct request_head *request = &exchange->request;
+	struct worker *worker = exchange->worker;
 	enum fault fault;
 
 	exchange->head_bytes = (uint32_t)head_bytes;
-	exchange->worker->counters->requests++;
+	worker->counters->requests++;
+	if (tables_are_complete(&worker->tables)) {
+		exchange->table = routes_pin(&worker->tables);
+		forwarded_find_client(exchange);
+	}
 	exchange->keep_alive = request->keep_alive;
-	h1_reader_init(&exchange->to_upstream.reader, &downstream->transport, downstream->in,
-		       request->framing, request->content_length, true);
+	body_reader_init(&exchange->to_upstream.reader, &downstream->transport, downstream->in,
+			 request->framing, request->content_length, true);
 	exchange_move(exchange, EXCHANGE_ROUTING);
 	fault = uri_parse(request->target, request->method_id, &exchange->arena, &exchange->uri);
 	if (fault == FAULT_NONE)
@@ -228,34 +234,60 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
  * Bodies
  */
 
-static void arm_client_timer(struct exchange *exchange, uint32_t delay_ms)
-{
-	timer_start(exchange->worker->timers, &exchange->downstream->timer, delay_ms);
-}
-
-static void arm_upstream_timer(struct exchange *exchange, uint32_t delay_ms)
-{
-	timer_start(exchange->worker->timers, &exchange->upstream->timer, delay_ms);
-}
-
 static const struct table_settings *settings_of(const struct exchange *exchange)
 {
 	return exchange->table->routes.settings;
 }
 
-/* The client is to take bytes, and has this long to take some (security spec, 7.1). */
-static void await_client(struct exchange *exchange, uint32_t timeout_ms)
+static void await_client(struct exchange *exchange, enum await what, uint64_t progress,
+			 uint64_t enough, uint32_t delay_ms)
 {
-	exchange->stall_mark = exchange->to_downstream.sender.sent;
-	arm_client_timer(exchange, timeout_ms);
+	deadline_set(&exchange->client_deadline, exchange->worker->timers,
+		     &exchange->downstream->timer, what, progress, enough, delay_ms);
 }
 
-static void arm_for_request(struct exchange *exchange)
+static void await_upstream(struct exchange *exchange, enum await what, uint64_t progress,
+			   uint32_t delay_ms)
 {
-	if (relay_waits_for_sink(&exchange->to_upstream))
-		arm_upstream_timer(exchange, exchange->policy->send_timeout_ms);
+	deadline_set(&exchange->upstream_deadline, exchange->worker->timers,
+		     &exchange->upstream->timer, what, progress, 1, delay_ms);
+}
+
+/* The request is still on its way to the endpoint. */
+static bool is_sending(const struct exchange *exchange)
+{
+	return !exchange->request_sent && !exchange->request_given_up;
+}
+
+static void arm_client(struct exchange *exchange)
+{
+	const struct relay *up = &exchange->to_upstream;
+	const struct relay *down = &exchange->to_downstream;
+
+	if (exchange->state == EXCHANGE_RELAYING && relay_waits_for_sink(down))
+		await_client(exchange, AWAIT_TAKE, down->sender.sent, STALL_PROGRESS_BYTES,
+			     settings_of(exchange)->client_stall_timeout_ms);
+	else if (is_sending(exchange) && relay_waits_for_source(up))
+		await_client(exchange, AWAIT_BODY, up->reader.total, 1,
+			     settings_of(exchange)->client_body_timeout_ms);
 	else
-		arm_client_timer(exchange, settings_of(exchange)->client_body_timeout_ms);
+		deadline_clear(&exchange->client_deadline);
+}
+
+static void arm_upstream(struct exchange *exchange)
+{
+	const struct relay *up = &exchange->to_upstream;
+	const struct relay *down = &exchange->to_downstream;
+	const struct route_policy *policy = exchange->policy;
+
+	if (is_sending(exchange) && relay_waits_for_sink(up))
+		await_upstream(exchange, AWAIT_TAKE, up->sender.sent, policy->send_timeout_ms);
+	else if (exchange->state == EXCHANGE_WAITING && !is_sending(exchange))
+		await_upstream(exchange, AWAIT_HEAD, 0, policy->read_timeout_ms);
+	else if (exchange->state == EXCHANGE_RELAYING && relay_waits_for_source(down))
+		await_upstream(exchange, AWAIT_BODY, down->reader.total, policy->read_timeout_ms);
+	else
+		deadline_clear(&exchange->upstream_deadline);
 }
 
 /* Moves the request on. False: the exchange has ended or is being answered. */
@@ -268,10 +300,8 @@ static bool pump_request(struct exchange *exchange)
 	switch (relay_pump(relay, &exchange->arena)) {
 	case RELAY_DONE:
 		exchange->request_sent = true;
-		arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
 		return true;
 	case RELAY_WAIT:
-		arm_for_request(exchange);
 		return true;
 	case RELAY_TURN_OVER:
 		loop_defer(exchange->worker->loop, &exchange->task);
@@ -280,7 +310,6 @@ static bool pump_request(struct exchange *exchange)
 		/* it may have answered before it closed: what it said counts (U10) */
 		exchange->request_given_up = true;
 		exchange->upstream->transport.can_read = true;
-		arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
 		return true;
 	case RELAY_CUT:
 		exchange_answer(exchange, FAULT_REQUEST_CUT);
@@ -299,6 +328,7 @@ static bool pump_request(struct exchange *exchange)
 void exchange_cut(struct exchange *exchange, enum fault fault)
 {
 	exchange->fault = fault;
+	exchange->keep_alive = false;
 	exchange_end(exchange);
 }
 
@@ -310,43 +340,43 @@ static void fail_response(struct exchange *exchange, enum fault fault)
 	exchange_answer(exchange, fault);
 }
 
-static void pump_response(struct exchange *exchange)
+/* False: the exchange has ended or is being answered. */
+static bool pump_response(struct exchange *exchange)
 {
-	struct relay *relay = &exchange->to_downstream;
-
-	switch (relay_pump(relay, &exchange->arena)) {
+	switch (relay_pump(&exchange->to_downstream, &exchange->arena)) {
 	case RELAY_DONE:
 		exchange_end(exchange);
-		break;
+		return false;
 	case RELAY_WAIT:
-		if (relay_waits_for_sink(relay))
-			await_client(exchange, settings_of(exchange)->client_stall_timeout_ms);
-		else
-			arm_upstream_timer(exchange, exchange->policy->read_timeout_ms);
-		break;
+		return true;
 	case RELAY_TURN_OVER:
 		loop_defer(exchange->worker->loop, &exchange->task);
-		break;
+		return true;
 	case RELAY_CUT:
 	case RELAY_TOO_LARGE:
 		fail_response(exchange, FAULT_RESPONSE_CUT);
-		break;
+		return false;
 	case RELAY_BAD:
 		fail_response(exchange, FAULT_BAD_RESPONSE_BODY);
-		break;
+		return false;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
-		break;
+		return false;
 	}
+	BUG_ON(true);
+	return false;
 }
 
 void exchange_pump(struct exchange *exchange)
 {
 	if (!pump_request(exchange))
 		return;
-	if (exchange->state == EXCHANGE_RELAYING)
-		pump_response(exchange);
-	else if (exchange->request_given_up && exchange->upstream->transport.can_read)
+	if (exchange->state == EXCHANGE_RELAYING && !pump_response(exchange))
+		return;
+	arm_client(exchange);
+	arm_upstream(exchange);
+	if (exchange->state == EXCHANGE_WAITING && exchange->request_given_up &&
+	    exchange->upstream->transport.can_read)
 		attempt_on_upstream(exchange);
 }
 
@@ -368,7 +398,7 @@ void exchange_on_response(struct exchange *exchange)
 {
 	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_downstream;
-	enum h1_framing framing = response_out_framing(exchange);
+	enum message_framing framing = response_out_framing(exchange);
 	struct span head;
 
 	exchange->status = exchange->response.status;
@@ -377,16 +407,16 @@ void exchange_on_response(struct exchange *exchange)
 		exchange->request_given_up = true;
 		exchange->keep_alive = false;
 	}
-	if (framing == H1_FRAMING_RAW && exchange->response.framing != BODY_LENGTH)
+	if (framing == MESSAGE_FRAMING_RAW && exchange->response.framing != BODY_LENGTH)
 		exchange->keep_alive = false;
 	head = response_out_write(exchange, framing);
 	if (head.ptr == NULL) {
 		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
 		return;
 	}
-	h1_reader_init(&relay->reader, &upstream->transport, upstream->in,
-		       exchange->response.framing, exchange->response.content_length, false);
-	h1_sender_init(&relay->sender, &exchange->downstream->transport, framing, head);
+	body_reader_init(&relay->reader, &upstream->transport, upstream->in,
+			 exchange->response.framing, exchange->response.content_length, false);
+	message_sender_init(&relay->sender, &exchange->downstream->transport, framing, head);
 	relay->body_limit = UINT64_MAX;
 	exchange->response_started = true;
 	exchange_move(exchange, EXCHANGE_RELAYING);
@@ -396,17 +426,19 @@ void exchange_on_response(struct exchange *exchange)
 /* Ingot's own answer is one piece. */
 static void pump_answer(struct exchange *exchange)
 {
+	struct message_sender *sender = &exchange->to_downstream.sender;
 	size_t none;
 
-	switch (h1_sender_flush(&exchange->to_downstream.sender, &exchange->arena, &none)) {
-	case H1_SENDER_SENT:
+	switch (message_sender_flush(sender, &exchange->arena, &none)) {
+	case MESSAGE_SENDER_SENT:
 		exchange_end(exchange);
 		break;
-	case H1_SENDER_WAIT:
-		await_client(exchange, WORKER_STALL_TIMEOUT_MS);
+	case MESSAGE_SENDER_WAIT:
+		await_client(exchange, AWAIT_TAKE, sender->sent, STALL_PROGRESS_BYTES,
+			     WORKER_STALL_TIMEOUT_MS);
 		break;
-	case H1_SENDER_BROKEN:
-		exchange_end(exchange);
+	case MESSAGE_SENDER_BROKEN:
+		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
 		break;
 	}
 }
@@ -426,11 +458,12 @@ void exchange_answer_status(struct exchange *exchange, unsigned status, struct s
 	exchange->status = (uint16_t)status;
 	/* a body that has come whole is no reason to close */
 	if (exchange->state != EXCHANGE_HEAD)
-		(void)h1_reader_decode(&exchange->to_upstream.reader);
+		(void)body_reader_decode(&exchange->to_upstream.reader);
 	exchange->keep_alive = request_was_read(exchange) && exchange->table != NULL &&
 			       may_keep_alive(exchange);
 	answer = response_out_own(exchange, status, fields);
-	h1_sender_init(&relay->sender, &exchange->downstream->transport, H1_FRAMING_NONE, answer);
+	message_sender_init(&relay->sender, &exchange->downstream->transport, MESSAGE_FRAMING_NONE,
+			    answer);
 	exchange_move(exchange, EXCHANGE_ANSWERING);
 	pump_answer(exchange);
 }
@@ -473,32 +506,35 @@ void exchange_on_downstream(struct exchange *exchange)
 	}
 }
 
-void exchange_on_client_gone(struct exchange *exchange)
-{
-	exchange_cut(exchange, FAULT_CLIENT_CLOSED);
-}
-
+/* It takes too little: slowly is not enough. */
 static void on_stalled_client(struct exchange *exchange)
 {
-	struct h1_sender *sender = &exchange->to_downstream.sender;
+	struct message_sender *sender = &exchange->to_downstream.sender;
+	uint32_t delay_ms = exchange->state == EXCHANGE_RELAYING
+				    ? settings_of(exchange)->client_stall_timeout_ms
+				    : WORKER_STALL_TIMEOUT_MS;
 
-	if (sender->sent - exchange->stall_mark >= STALL_PROGRESS_BYTES)
-		await_client(exchange, WORKER_STALL_TIMEOUT_MS);
+	if (sender->sent - exchange->client_deadline.mark >= STALL_PROGRESS_BYTES)
+		await_client(exchange, AWAIT_TAKE, sender->sent, STALL_PROGRESS_BYTES, delay_ms);
 	else
 		exchange_cut(exchange, FAULT_CLIENT_STALLED);
 }
 
 void exchange_on_client_timeout(struct exchange *exchange)
 {
-	bool attempting = exchange->state == EXCHANGE_WAITING ||
-			  exchange->state == EXCHANGE_RELAYING;
-
-	if (attempting && !exchange->request_sent && !exchange->request_given_up &&
-	    !relay_waits_for_sink(&exchange->to_upstream))
+	switch (exchange->client_deadline.what) {
+	case AWAIT_BODY:
 		exchange_answer(exchange, FAULT_BODY_TIMEOUT);
-	else if ((exchange->state == EXCHANGE_RELAYING || exchange->state == EXCHANGE_ANSWERING) &&
-		 relay_waits_for_sink(&exchange->to_downstream))
+		break;
+	case AWAIT_TAKE:
 		on_stalled_client(exchange);
+		break;
+	case AWAIT_NOTHING:
+	case AWAIT_CONNECT:
+	case AWAIT_HEAD:
+	case AWAIT_TUNNEL:
+		break;
+	}
 }
 
 /*
@@ -510,12 +546,12 @@ static enum downstream_after after_end(const struct exchange *exchange)
 {
 	const struct downstream *downstream = exchange->downstream;
 	const struct relay *relay = &exchange->to_downstream;
-	bool complete = h1_sender_is_done(&relay->sender);
+	bool complete = message_sender_is_done(&relay->sender);
 
 	if (exchange->fault == FAULT_CLIENT_CLOSED || exchange->fault == FAULT_CLIENT_STALLED)
 		return DOWNSTREAM_RESET;
 	if (!complete && exchange->response_started)
-		return relay->sender.framing == H1_FRAMING_RAW &&
+		return relay->sender.framing == MESSAGE_FRAMING_RAW &&
 				       exchange->response.framing != BODY_LENGTH
 			       ? DOWNSTREAM_RESET
 			       : DOWNSTREAM_END;
@@ -541,6 +577,8 @@ void exchange_end(struct exchange *exchange)
 	else
 		attempt_drop(exchange);
 	record_exchange(exchange);
+	if (exchange->state == EXCHANGE_TUNNELLING)
+		worker->counters->tunnels_now--;
 	relay_fini(&exchange->to_upstream);
 	relay_fini(&exchange->to_downstream);
 	exchange_move(exchange, EXCHANGE_DONE);

@@ -29,6 +29,7 @@
 #include "http/uri.h"
 #include "io/loop.h"
 #include "observe/access_log.h"
+#include "proxy/deadline.h"
 #include "proxy/names.h"
 #include "proxy/relay.h"
 #include "table/routes.h"
@@ -49,7 +50,7 @@ enum exchange_state {
 	EXCHANGE_DONE,
 };
 
-enum { EXCHANGE_ARENA_FIRST = 2048, EXCHANGE_ARENA_MAX = 128 * 1024, REQUEST_ID_SIZE = 32 };
+enum { EXCHANGE_ARENA_FIRST = 2048, EXCHANGE_ARENA_MAX = 384 * 1024, REQUEST_ID_SIZE = 32 };
 
 struct exchange {
 	struct worker *worker;
@@ -58,6 +59,7 @@ struct exchange {
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
 
+	bool peer_trusted;     /* forwarded fields of the peer are believed */
 	bool head_started;     /* a byte of the request has come */
 	bool keep_alive;       /* the client may send another request after the response */
 	bool continue_sent;    /* 100 went out */
@@ -84,15 +86,17 @@ struct exchange {
 	struct relay to_upstream;
 	struct relay to_downstream;
 
-	uint64_t started_ns;    /* first byte */
-	uint64_t attempt_ns;    /* start of the attempt */
-	uint64_t stall_mark;    /* bytes sent to the client when its timer was started */
-	uint32_t head_bytes;    /* of the request */
-	uint32_t tries;         /* attempts so far, but for stale pooled connections */
-	uint32_t attempt_count; /* all of them */
+	uint64_t started_ns;               /* first byte */
+	uint64_t attempt_ns;               /* start of the attempt */
+	struct deadline client_deadline;   /* for the timer of the client's connection */
+	struct deadline upstream_deadline; /* for that of the endpoint's */
+	uint32_t head_bytes;               /* of the request */
+	uint32_t tries;                    /* attempts so far, but for stale pooled connections */
+	uint32_t attempt_count;            /* all of them */
 	struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* the last one goes on changing */
 	struct ip_port client;                               /* after trust in forwarded fields */
 	struct span request_id;
+	struct span owed; /* rest of an interim response: goes out before the next head */
 
 	struct arena arena;
 	/* from here on nothing is cleared when an exchange begins */
@@ -110,9 +114,6 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes);
 
 /* Edges of the client's connection, once the head is complete. */
 void exchange_on_downstream(struct exchange *exchange);
-
-/* Its connection is broken: nothing can be sent to it any more. */
-void exchange_on_client_gone(struct exchange *exchange);
 
 /* The client's timer: what is waited for did not come. */
 void exchange_on_client_timeout(struct exchange *exchange);

@@ -9,7 +9,7 @@
 #include "proxy/downstream.h"
 #include "proxy/worker.h"
 
-enum { ACCEPT_BATCH = 16, PAUSE_MS = 100 };
+enum { ACCEPT_BATCH = 16, PAUSE_MS = 100, QUEUE_MAX = 4096 };
 
 static void resume(struct timer *timer);
 
@@ -71,7 +71,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		if (accept_one(listener))
 			continue;
-		if (errno == EMFILE || errno == ENFILE)
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			refuse_one(listener);
 		return;
 	}
@@ -106,7 +106,8 @@ void listener_stop(struct listener *listener)
 
 void listener_drain(struct listener *listener)
 {
-	while (accept_one(listener))
+	/* no more than a queue can hold: under a flood there would be no end */
+	for (int i = 0; i < QUEUE_MAX && accept_one(listener); i++)
 		;
 	listener_stop(listener);
 }

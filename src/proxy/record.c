@@ -72,7 +72,7 @@ static bool is_logged(const struct exchange *exchange)
 
 static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_t duration_us)
 {
-	const struct h1_sender *sender = &exchange->to_downstream.sender;
+	const struct message_sender *sender = &exchange->to_downstream.sender;
 	struct access_record record = {
 		.wall_ns = loop_wall_ns(exchange->worker->loop),
 		.client = exchange->client,

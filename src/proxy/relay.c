@@ -8,43 +8,44 @@ enum { RELAY_SHARE_BYTES = 256 * 1024 };
 enum { RELAY_PIPE_MIN = 64 * 1024 };
 
 /* Sends what is pending; on SENT the reader's data is consumed. */
-static enum h1_sender_status flush(struct relay *relay, struct arena *arena)
+static enum message_sender_status flush(struct relay *relay, struct arena *arena)
 {
 	size_t data_sent;
-	enum h1_sender_status status = h1_sender_flush(&relay->sender, arena, &data_sent);
+	enum message_sender_status status = message_sender_flush(&relay->sender, arena, &data_sent);
 
-	h1_reader_consume(&relay->reader, data_sent);
+	body_reader_consume(&relay->reader, data_sent);
 	return status;
 }
 
 /* Gives decoded data to the sender, so that it leaves with what is pending. */
 static enum relay_status offer(struct relay *relay)
 {
-	enum h1_reader_status status = h1_reader_decode(&relay->reader);
+	enum body_reader_status status = body_reader_decode(&relay->reader);
 
 	if (relay->reader.total > relay->body_limit)
 		return RELAY_TOO_LARGE;
 	/* data before a fault is not sent on: the message is lost, and its receiver must not wait for more */
-	if (status == H1_READER_FAULT)
+	if (status == BODY_READER_FAULT)
 		return RELAY_BAD;
-	if (status == H1_READER_DATA || status == H1_READER_END)
-		h1_sender_put(&relay->sender, h1_reader_data(&relay->reader), relay->reader.ended);
+	if (status == BODY_READER_DATA || status == BODY_READER_END)
+		message_sender_put(&relay->sender, body_reader_data(&relay->reader),
+				   relay->reader.ended);
 	return RELAY_DONE;
 }
 
 /* Reads once. RELAY_DONE: there may be something to offer. */
 static enum relay_status receive(struct relay *relay)
 {
-	switch (h1_reader_read(&relay->reader)) {
-	case H1_READER_WAIT:
+	switch (body_reader_read(&relay->reader)) {
+	case BODY_READER_WAIT:
 		/* bytes of framing alone: more may be there */
 		return relay->reader.transport->can_read ? RELAY_DONE : RELAY_WAIT;
-	case H1_READER_CUT:
+	case BODY_READER_CUT:
 		return RELAY_CUT;
-	case H1_READER_FAULT:
+	case BODY_READER_FAULT:
 		return RELAY_BAD;
-	case H1_READER_DATA:
-	case H1_READER_END:
+	case BODY_READER_DATA:
+	case BODY_READER_END:
 		break;
 	}
 	return RELAY_DONE;
@@ -61,24 +62,23 @@ void relay_fini(struct relay *relay)
  * a pipe cannot be sent again, nor could a body that does not fit into the buffer. */
 static bool takes_pipe(struct relay *relay)
 {
-	struct h1_reader *reader = &relay->reader;
+	struct body_reader *reader = &relay->reader;
 
 	if (relay->pipe != NULL)
 		return true;
-	if (reader->framing != BODY_LENGTH || relay->sender.framing != H1_FRAMING_RAW ||
+	if (reader->framing != BODY_LENGTH || relay->sender.framing != MESSAGE_FRAMING_RAW ||
 	    reader->left < RELAY_PIPE_MIN || reader->buf->start != reader->buf->end ||
 	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL)
 		return false;
 	relay->pipe = pipe_pool_take(relay->pipes);
 	if (relay->pipe == NULL)
 		return false;
-	reader->keeps = false;
 	return true;
 }
 
 static enum relay_status fill_pipe(struct relay *relay)
 {
-	struct h1_reader *reader = &relay->reader;
+	struct body_reader *reader = &relay->reader;
 	size_t max = reader->left < PIPE_BYTES ? (size_t)reader->left : PIPE_BYTES;
 	ssize_t got = transport_splice_from(reader->transport, relay->pipe, max);
 
@@ -86,6 +86,7 @@ static enum relay_status fill_pipe(struct relay *relay)
 		return RELAY_WAIT;
 	if (got <= 0)
 		return RELAY_CUT;
+	reader->keeps = false;
 	reader->left -= (uint64_t)got;
 	reader->total += (uint64_t)got;
 	reader->ended = reader->left == 0;
@@ -94,7 +95,7 @@ static enum relay_status fill_pipe(struct relay *relay)
 
 static enum relay_status drain_pipe(struct relay *relay)
 {
-	struct h1_sender *sender = &relay->sender;
+	struct message_sender *sender = &relay->sender;
 	ssize_t put = transport_splice_to(sender->transport, relay->pipe);
 
 	if (put == TRANSPORT_AGAIN)
@@ -115,7 +116,7 @@ static enum relay_status pump_pipe(struct relay *relay, uint64_t share_end)
 		if (relay->pipe->filled > 0) {
 			status = drain_pipe(relay);
 		} else if (relay->reader.ended) {
-			h1_sender_put(&relay->sender, S(""), true);
+			message_sender_put(&relay->sender, S(""), true);
 			return RELAY_DONE;
 		} else if (relay->sender.sent >= share_end) {
 			return RELAY_TURN_OVER;
@@ -127,7 +128,7 @@ static enum relay_status pump_pipe(struct relay *relay, uint64_t share_end)
 	}
 }
 
-enum relay_status relay_pump(struct relay *relay, struct arena *arena)
+static enum relay_status pump(struct relay *relay, struct arena *arena)
 {
 	uint64_t share_end = relay->sender.sent + RELAY_SHARE_BYTES;
 
@@ -136,20 +137,20 @@ enum relay_status relay_pump(struct relay *relay, struct arena *arena)
 	for (;;) {
 		enum relay_status status;
 
-		if (h1_sender_wants_data(&relay->sender)) {
+		if (message_sender_wants_data(&relay->sender)) {
 			status = offer(relay);
 			if (status != RELAY_DONE)
 				return status;
 		}
 		switch (flush(relay, arena)) {
-		case H1_SENDER_WAIT:
+		case MESSAGE_SENDER_WAIT:
 			return RELAY_WAIT;
-		case H1_SENDER_BROKEN:
+		case MESSAGE_SENDER_BROKEN:
 			return RELAY_BROKEN;
-		case H1_SENDER_SENT:
+		case MESSAGE_SENDER_SENT:
 			break;
 		}
-		if (h1_sender_is_done(&relay->sender))
+		if (message_sender_is_done(&relay->sender))
 			return RELAY_DONE;
 		if (relay->sender.sent >= share_end)
 			return RELAY_TURN_OVER;
@@ -159,4 +160,12 @@ enum relay_status relay_pump(struct relay *relay, struct arena *arena)
 		if (status != RELAY_DONE)
 			return status;
 	}
+}
+
+enum relay_status relay_pump(struct relay *relay, struct arena *arena)
+{
+	enum relay_status status = pump(relay, arena);
+
+	relay->waiting = status == RELAY_WAIT;
+	return status;
 }

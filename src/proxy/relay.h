@@ -7,12 +7,12 @@
 
 #include "base/arena.h"
 #include "io/pipe_pool.h"
-#include "proxy/h1_reader.h"
-#include "proxy/h1_sender.h"
+#include "proxy/body_reader.h"
+#include "proxy/message_sender.h"
 
 enum relay_status {
 	RELAY_DONE,      /* the whole message has been sent */
-	RELAY_WAIT,      /* for an edge of one side: relay_waits_for_sink says which */
+	RELAY_WAIT,      /* for an edge of one side: relay_waits_for_… says which */
 	RELAY_TURN_OVER, /* it has had its share of this turn: to be called again in the next */
 	RELAY_CUT,       /* the reading side ended too early */
 	RELAY_BAD,       /* the reading side broke its framing: reader->fault */
@@ -21,22 +21,33 @@ enum relay_status {
 };
 
 struct relay {
-	struct h1_reader reader;
-	struct h1_sender sender;
+	struct body_reader reader;
+	struct message_sender sender;
 	uint64_t body_limit;     /* bytes; UINT64_MAX: none */
 	struct pipe_pool *pipes; /* where a large body takes its pipe from; NULL: it is copied */
 	struct pipe *pipe;       /* private to relay.c: it passes through this */
+	bool waiting;            /* the last pump ended with RELAY_WAIT */
 };
 
 /* Gives the pipe back. The relay may be used for another body. */
 void relay_fini(struct relay *relay);
 
-/* Moves what can be moved. reader and sender are initialised. arena: as h1_sender_flush. */
+/* Moves what can be moved. reader and sender are initialised. arena: as message_sender_flush. */
 enum relay_status relay_pump(struct relay *relay, struct arena *arena);
 
-/* While RELAY_WAIT: whether the sending side is full (or else the reading side empty). */
+static inline bool relay_is_pending(const struct relay *relay)
+{
+	return message_sender_is_pending(&relay->sender) ||
+	       (relay->pipe != NULL && relay->pipe->filled > 0);
+}
+
+/* Whether it waits because the sending side is full, or because the reading side is empty. */
 static inline bool relay_waits_for_sink(const struct relay *relay)
 {
-	return h1_sender_is_pending(&relay->sender) ||
-	       (relay->pipe != NULL && relay->pipe->filled > 0);
+	return relay->waiting && relay_is_pending(relay);
+}
+
+static inline bool relay_waits_for_source(const struct relay *relay)
+{
+	return relay->waiting && !relay_is_pending(relay);
 }

@@ -63,5 +63,7 @@ struct span request_out_write(struct exchange *exchange)
 	write_connection(exchange, &writer);
 	write_framing(request, &writer);
 	h1_write_end(&writer);
+	if (writer.fault == H1_WRITER_CHECK)
+		exchange->worker->counters->writer_check_failures++;
 	return writer.fault == H1_WRITER_OK ? h1_written(&writer) : span_make(NULL, 0);
 }

@@ -8,19 +8,19 @@
 #include "proxy/policy/forwarded.h"
 #include "proxy/worker.h"
 
-enum h1_framing response_out_framing(const struct exchange *exchange)
+enum message_framing response_out_framing(const struct exchange *exchange)
 {
 	switch (exchange->response.framing) {
 	case BODY_NONE:
-		return H1_FRAMING_NONE;
+		return MESSAGE_FRAMING_NONE;
 	case BODY_LENGTH:
-		return H1_FRAMING_RAW;
+		return MESSAGE_FRAMING_RAW;
 	case BODY_CHUNKED:
 	case BODY_CLOSE:
 		break;
 	}
 	/* an HTTP/1.0 client knows no chunks (U12): the end of the connection is the end of the body */
-	return exchange->request.version_minor == 0 ? H1_FRAMING_RAW : H1_FRAMING_CHUNKED;
+	return exchange->request.version_minor == 0 ? MESSAGE_FRAMING_RAW : MESSAGE_FRAMING_CHUNKED;
 }
 
 static bool passes(const struct exchange *exchange, const struct header *header)
@@ -60,22 +60,23 @@ static void write_connection(const struct exchange *exchange, struct h1_writer *
 
 /* Content-Length stays with HEAD and 304, which have no body, and goes from 204 and 1xx, which must not
  * have it (RFC 9110, 8.6). */
-static void write_framing(const struct exchange *exchange, enum h1_framing framing,
+static void write_framing(const struct exchange *exchange, enum message_framing framing,
 			  struct h1_writer *writer)
 {
 	const struct response_head *response = &exchange->response;
 
-	if (framing == H1_FRAMING_CHUNKED)
+	if (framing == MESSAGE_FRAMING_CHUNKED)
 		h1_write_field(writer, HEADER_TRANSFER_ENCODING, S("chunked"));
 	else if (response->has_content_length && response->status != 204 && response->status >= 200)
 		h1_write_field_number(writer, HEADER_CONTENT_LENGTH, response->content_length);
 }
 
-struct span response_out_write(struct exchange *exchange, enum h1_framing framing)
+struct span response_out_write(struct exchange *exchange, enum message_framing framing)
 {
 	const struct response_head *response = &exchange->response;
 	struct h1_writer writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
 
+	h1_write_literal(&writer, exchange->owed);
 	h1_write_status_line(&writer, response->status, response->reason);
 	if (!response_head_has(response, HEADER_DATE) && response->status >= 200)
 		h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
@@ -86,6 +87,8 @@ struct span response_out_write(struct exchange *exchange, enum h1_framing framin
 	write_connection(exchange, &writer);
 	write_framing(exchange, framing, &writer);
 	h1_write_end(&writer);
+	if (writer.fault == H1_WRITER_CHECK)
+		exchange->worker->counters->writer_check_failures++;
 	return writer.fault == H1_WRITER_OK ? h1_written(&writer) : span_make(NULL, 0);
 }
 
@@ -109,6 +112,7 @@ struct span response_out_own(struct exchange *exchange, unsigned status, struct 
 	size_t page_length = status == 204 ? 0 : write_page(page, sizeof(page), status);
 
 	forwarded_find_request_id(exchange);
+	h1_write_literal(&writer, exchange->owed);
 	h1_write_status_line(&writer, status, S(""));
 	h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
 	write_server(exchange, &writer);

@@ -32,8 +32,8 @@ static uint32_t idle_timeout_ms(const struct exchange *exchange)
 static void open_way(struct relay *relay, struct transport *from, struct iobuf *buf,
 		     struct transport *to, struct span head)
 {
-	h1_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
-	h1_sender_init(&relay->sender, to, H1_FRAMING_RAW, head);
+	body_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
+	message_sender_init(&relay->sender, to, MESSAGE_FRAMING_RAW, head);
 	relay->body_limit = UINT64_MAX;
 }
 
@@ -47,7 +47,7 @@ void tunnel_start(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_BAD_UPGRADE);
 		return;
 	}
-	head = response_out_write(exchange, H1_FRAMING_RAW);
+	head = response_out_write(exchange, MESSAGE_FRAMING_RAW);
 	if (head.ptr == NULL) {
 		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
 		return;
@@ -69,7 +69,6 @@ void tunnel_start(struct exchange *exchange)
 
 static void tunnel_end(struct exchange *exchange, enum fault fault)
 {
-	exchange->worker->counters->tunnels_now--;
 	exchange->fault = fault;
 	exchange_end(exchange);
 }
@@ -77,7 +76,7 @@ static void tunnel_end(struct exchange *exchange, enum fault fault)
 /* Moves one way on. A way that has ended ends the other side's input. False: the tunnel is broken. */
 static bool pump_way(struct exchange *exchange, struct relay *relay)
 {
-	bool was_done = h1_sender_is_done(&relay->sender);
+	bool was_done = message_sender_is_done(&relay->sender);
 
 	if (was_done)
 		return true;
@@ -100,18 +99,26 @@ static bool pump_way(struct exchange *exchange, struct relay *relay)
 	return false;
 }
 
+/* Bytes that came or went, either way. */
+static uint64_t passed(const struct exchange *exchange)
+{
+	return exchange->to_upstream.reader.total + exchange->to_upstream.sender.sent +
+	       exchange->to_downstream.reader.total + exchange->to_downstream.sender.sent;
+}
+
 void tunnel_pump(struct exchange *exchange)
 {
 	bool sound = pump_way(exchange, &exchange->to_upstream) &&
 		     pump_way(exchange, &exchange->to_downstream);
-	bool done = h1_sender_is_done(&exchange->to_upstream.sender) &&
-		    h1_sender_is_done(&exchange->to_downstream.sender);
+	bool done = message_sender_is_done(&exchange->to_upstream.sender) &&
+		    message_sender_is_done(&exchange->to_downstream.sender);
 
 	if (!sound || done)
 		tunnel_end(exchange, FAULT_NONE);
 	else
-		timer_start(exchange->worker->timers, &exchange->upstream->timer,
-			    idle_timeout_ms(exchange));
+		deadline_set(&exchange->upstream_deadline, exchange->worker->timers,
+			     &exchange->upstream->timer, AWAIT_TUNNEL, passed(exchange), 1,
+			     idle_timeout_ms(exchange));
 }
 
 void tunnel_on_timeout(struct exchange *exchange)

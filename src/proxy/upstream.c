@@ -107,13 +107,22 @@ static bool may_be_kept(const struct upstream *upstream, const struct table_sett
 	       age_ms < settings->upstream_keepalive_time_ms;
 }
 
+/* The endpoint may have left while the connection was busy. */
+static bool is_in_table(const struct upstream *upstream, const struct endpoints *endpoints)
+{
+	return upstream->slot == TABLE_NONE ||
+	       (upstream->slot < endpoints->slot_count &&
+		endpoints->slots[upstream->slot] == upstream->incarnation);
+}
+
 void upstream_release(struct upstream *upstream, bool reusable)
 {
 	struct worker *worker = upstream->worker;
 	const struct table_settings *settings = worker->tables.routes->routes.settings;
 
 	BUG_ON(upstream->exchange == NULL);
-	if (!reusable || !may_be_kept(upstream, settings)) {
+	if (!reusable || !may_be_kept(upstream, settings) ||
+	    !is_in_table(upstream, &worker->tables.endpoints)) {
 		upstream_close(upstream);
 		return;
 	}

@@ -17,7 +17,13 @@
 #include "proxy/exchange.h"
 #include "proxy/upstream.h"
 
-enum { LOG_FLUSH_MS = 100, PER_BLOCK = 64, BUFFERS_PER_CLIENT = 2, CLIENTS_PER_PIPE = 32 };
+enum {
+	LOG_FLUSH_MS = 100,
+	PER_BLOCK = 64,
+	EXCHANGES_PER_BLOCK = 8,
+	BUFFERS_PER_CLIENT = 2,
+	CLIENTS_PER_PIPE = 32
+};
 
 struct span worker_date(struct worker *worker)
 {
@@ -47,15 +53,23 @@ void worker_log(struct worker *worker, const struct access_record *record)
  * The end
  */
 
-static void close_idle_clients(struct worker *worker)
+/* One turn after the listeners were drained, so that what was accepted then has told its news. A request that
+ * has come already is still answered. */
+static void close_idle_clients(struct loop_task *task)
 {
+	struct worker *worker = container_of(task, struct worker, drain_task);
+
+	if (worker->drain_turns++ == 0) {
+		loop_defer(worker->loop, task);
+		return;
+	}
 	list_for_each_safe (link, &worker->clients[DOWNSTREAM_IDLE]) {
 		struct downstream *downstream = container_of(link, struct downstream, link);
 
-		/* a request that has come already is still answered */
-		if (downstream->transport.source.ready == 0)
+		if (!transport_has_news(&downstream->transport))
 			downstream_close(downstream);
 	}
+	worker_on_client_gone(worker);
 }
 
 static void on_drain_timeout(struct timer *timer)
@@ -69,7 +83,7 @@ static void on_drain_timeout(struct timer *timer)
 
 void worker_on_client_gone(struct worker *worker)
 {
-	if (worker->draining && worker->client_count == 0)
+	if (worker->drain_turns > 1 && worker->client_count == 0)
 		loop_stop(worker->loop);
 }
 
@@ -84,10 +98,9 @@ static void drain(struct worker *worker, uint64_t allowed_ms)
 			listener_drain(&worker->listeners[i]);
 	worker->draining = true;
 	conn_pool_close_all(&worker->pool);
-	close_idle_clients(worker);
+	loop_defer(worker->loop, &worker->drain_task);
 	timer_start(worker->timers, &worker->drain_timer,
 		    allowed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)allowed_ms);
-	worker_on_client_gone(worker);
 }
 
 /*
@@ -244,10 +257,10 @@ static void init_memory(struct worker *worker)
 
 	slab_init(&worker->downstreams, sizeof(struct downstream), PER_BLOCK, most);
 	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
-	slab_init(&worker->exchanges, sizeof(struct exchange), 8, most);
+	slab_init(&worker->exchanges, sizeof(struct exchange), EXCHANGES_PER_BLOCK, most);
 	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
 	pipe_pool_init(&worker->pipes, most / CLIENTS_PER_PIPE + 1);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < DOWNSTREAM_STATE_COUNT; i++)
 		list_init(&worker->clients[i]);
 }
 
@@ -282,6 +295,7 @@ static void init_parts(struct worker *worker)
 			&worker->counters->log_lines, &worker->counters->log_lines_dropped);
 	timer_init(&worker->log_timer, on_log_timer);
 	timer_init(&worker->drain_timer, on_drain_timeout);
+	loop_task_init(&worker->drain_task, close_idle_clients);
 	worker->control_channel.source.fd = -1;
 }
 
@@ -293,7 +307,8 @@ static void end_clients(struct worker *worker)
 						      DOWNSTREAM_LINGERING};
 	struct list *link;
 
-	for (unsigned i = 0; i < 3; i++)
+	worker->draining = true; /* nobody is kept any more */
+	for (unsigned i = 0; i < DOWNSTREAM_STATE_COUNT; i++)
 		while ((link = list_first(&worker->clients[order[i]])) != NULL)
 			downstream_cut(container_of(link, struct downstream, link));
 }

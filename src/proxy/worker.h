@@ -15,6 +15,7 @@
 #include "observe/access_log.h"
 #include "proxy/balance/balance.h"
 #include "proxy/conn_pool.h"
+#include "proxy/downstream.h"
 #include "proxy/listener.h"
 #include "proxy/names.h"
 #include "proxy/tables.h"
@@ -44,6 +45,9 @@ int worker_run(const struct worker_options *options);
 
 enum { WORKER_SCRATCH_SIZE = 320 * 1024 };
 
+/* What a head may have at most, whatever the ConfigMap says: scratch and arenas are larger. */
+enum { WORKER_HEAD_MAX = 256 * 1024 };
+
 /* A client that takes nothing of Ingot's own answer for this long is cut off. */
 enum { WORKER_STALL_TIMEOUT_MS = 60 * 1000 };
 
@@ -70,7 +74,10 @@ struct worker {
 	struct access_log log;
 	struct timer log_timer;
 	struct timer drain_timer;
-	struct list clients[3]; /* struct downstream by state; written by downstream.c */
+	struct loop_task drain_task;
+	uint32_t drain_turns; /* since the listeners were drained */
+	struct list clients
+		[DOWNSTREAM_STATE_COUNT]; /* struct downstream by state; written by downstream.c */
 	uint32_t client_count;
 	uint32_t listener_count;
 	struct listener listeners[WORKER_LISTENERS_MAX];

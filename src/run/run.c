@@ -21,6 +21,9 @@ enum { COULD_NOT = 2, BY_SIGNAL = 128 };
  * an upstream each. */
 enum { FDS_RESERVED = 128, CONNECTIONS_MAX = 65536, CONNECTIONS_MIN = 16 };
 
+/* For sixteen clients: their connections, as many to endpoints, and the pipe of a large body (proxy/worker.c). */
+enum { FDS_PER_16 = 33 };
+
 /* A channel between a worker and control, anew whenever either of them was started. */
 static void introduce(struct parent *parent, struct role *worker)
 {
@@ -200,7 +203,8 @@ static int open_all(struct parent *parent, struct error *err)
 
 static uint32_t connections_for(uint64_t descriptors)
 {
-	uint64_t most = descriptors > FDS_RESERVED ? (descriptors - FDS_RESERVED) / 2 : 0;
+	uint64_t most = descriptors > FDS_RESERVED ? (descriptors - FDS_RESERVED) * 16 / FDS_PER_16
+						   : 0;
 
 	if (most < CONNECTIONS_MIN)
 		return CONNECTIONS_MIN;

@@ -90,7 +90,7 @@ struct worker_area {
 		uint8_t counters_size[1024];
 	};
 	uint64_t faults
-		[STATS_FAULTS_MAX]; /* by enum fault: local answers and ends that were not "ok" */
+		[STATS_FAULTS_MAX]; /* by enum fault: how exchanges ended; the first is "ok" */
 	struct route_row routes[STATS_ROUTE_ROWS_MAX];
 };
 

@@ -225,7 +225,7 @@ def test_a_connection_closed_in_a_request_is_no_response(shop):
     client.close()
 
     assert ingot.get(HOST).status == 200
-    assert ingot.metrics().sum("ingot_requests_total", host=HOST) == 1
+    counted(ingot, 1, "ingot_requests_total", host=HOST)
 
 
 def test_the_names_of_ingress_nginx_are_there_when_asked_for(shop):

@@ -77,8 +77,7 @@ static struct span field(const struct exchange *exchange, enum header_id id)
 	return header == NULL ? S("") : header->value;
 }
 
-/* HTTP/1.0 without Host (H37): the name of the rule, or where there is none, our own address. */
-static struct span substitute_host(struct exchange *exchange)
+struct span forwarded_own_host(struct exchange *exchange)
 {
 	const struct routes *routes = &exchange->table->routes;
 	const struct host_record *host = &routes->hosts[exchange->route->host];
@@ -92,6 +91,35 @@ static struct span substitute_host(struct exchange *exchange)
 	return arena_copy(&exchange->arena, span_make(text, ip_port_write(text, &local)));
 }
 
+/* Several lines of the field are one list (RFC 9110, 5.3). */
+static struct span join_chain(struct exchange *exchange)
+{
+	const struct request_head *request = &exchange->request;
+	struct span chain = {NULL, 0};
+
+	if (!request_head_has(request, HEADER_X_FORWARDED_FOR))
+		return chain;
+	for (uint32_t i = 0; i < request->header_count; i++) {
+		struct span value = request->headers[i].value;
+		char *joined;
+
+		if (request->headers[i].id != HEADER_X_FORWARDED_FOR || value.len == 0)
+			continue;
+		if (chain.len == 0) {
+			chain = value;
+			continue;
+		}
+		joined = arena_take_bytes(&exchange->arena, chain.len + 2 + value.len);
+		if (joined == NULL)
+			break;
+		memcpy(joined, chain.ptr, chain.len);
+		memcpy(joined + chain.len, ", ", 2);
+		memcpy(joined + chain.len + 2, value.ptr, value.len);
+		chain = span_make(joined, chain.len + 2 + value.len);
+	}
+	return chain;
+}
+
 static void set_port(struct forwarded *forwarded, unsigned port)
 {
 	size_t at = sizeof(forwarded->port_text);
@@ -102,6 +130,20 @@ static void set_port(struct forwarded *forwarded, unsigned port)
 	forwarded->port = span_make(forwarded->port_text + at, sizeof(forwarded->port_text) - at);
 }
 
+void forwarded_find_client(struct exchange *exchange)
+{
+	const struct routes *routes = &exchange->table->routes;
+	const struct ip *peer = &exchange->downstream->peer.ip;
+
+	exchange->peer_trusted = routes->settings->use_forwarded_headers &&
+				 is_trusted(routes, peer);
+	if (!exchange->peer_trusted)
+		return;
+	follow_chain(exchange, &exchange->client.ip);
+	if (!ip_equals(&exchange->client.ip, peer))
+		exchange->client.port = 0; /* the one we know is the proxy's */
+}
+
 static void believe(const struct exchange *exchange, struct forwarded *forwarded)
 {
 	struct span hosts = field(exchange, HEADER_X_FORWARDED_HOST);
@@ -109,8 +151,10 @@ static void believe(const struct exchange *exchange, struct forwarded *forwarded
 	struct span proto = field(exchange, HEADER_X_FORWARDED_PROTO);
 	struct span port = field(exchange, HEADER_X_FORWARDED_PORT);
 
-	follow_chain(exchange, &forwarded->client);
-	if (host.len > 0)
+	struct host parsed;
+
+	/* it becomes Host: what is no host is not believed */
+	if (host_parse(host, &parsed))
 		forwarded->host = host;
 	if (proto.len > 0)
 		forwarded->proto = proto;
@@ -120,21 +164,16 @@ static void believe(const struct exchange *exchange, struct forwarded *forwarded
 
 void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 {
-	const struct downstream *downstream = exchange->downstream;
-	const struct routes *routes = &exchange->table->routes;
-
-	forwarded->trusted = routes->settings->use_forwarded_headers &&
-			     is_trusted(routes, &downstream->peer.ip);
-	forwarded->client = downstream->peer.ip;
+	forwarded->trusted = exchange->peer_trusted;
 	forwarded->host = exchange->request.host;
 	forwarded->proto = S("http");
-	set_port(forwarded, downstream->local_port);
+	set_port(forwarded, exchange->downstream->local_port);
 	if (forwarded->host.ptr == NULL)
-		forwarded->host = substitute_host(exchange);
+		forwarded->host = forwarded_own_host(exchange);
 	if (forwarded->trusted)
 		believe(exchange, forwarded);
-	forwarded->client_length = ip_write(forwarded->client_text, &forwarded->client);
-	exchange->client.ip = forwarded->client;
+	forwarded->chain = join_chain(exchange);
+	forwarded->client_length = ip_write(forwarded->client_text, &exchange->client.ip);
 }
 
 /* What a client may send as its own request id (security spec, F3). */
@@ -196,7 +235,7 @@ static void write_for(const struct exchange *exchange, const struct forwarded *f
 {
 	const struct table_settings *settings = exchange->table->routes.settings;
 	struct span client = span_make(forwarded->client_text, forwarded->client_length);
-	struct span chain = field(exchange, HEADER_X_FORWARDED_FOR);
+	struct span chain = forwarded->chain;
 
 	if (chain.len > 0)
 		h1_write_field(writer, HEADER_X_ORIGINAL_FORWARDED_FOR, chain);

@@ -13,15 +13,23 @@ struct exchange;
 
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
-	bool trusted; /* the peer's own forwarded fields are believed */
-	struct ip client;
-	struct span host; /* best host, as it is sent */
+	bool trusted;      /* the peer's own forwarded fields are believed */
+	struct span chain; /* the client's X-Forwarded-For as received, all of its lines */
+	struct span host;  /* best host, as it is sent */
 	struct span proto;
 	struct span port;
 	char client_text[IP_TEXT_SIZE];
 	size_t client_length;
 	char port_text[8];
 };
+
+/* Who the client is, as far as the peer is believed: sets exchange->client and peer_trusted. The table is
+ * pinned. */
+void forwarded_find_client(struct exchange *exchange);
+
+/* What stands for a host in HTTP/1.0 without Host (H37): the name of the rule, or where there is none, our own
+ * address. The route is found. */
+struct span forwarded_own_host(struct exchange *exchange);
 
 /* Results may point into the request and into *forwarded. */
 void forwarded_find(struct exchange *exchange, struct forwarded *forwarded);

@@ -115,7 +115,11 @@ static int begin(void **state)
 	slab_init(&worker->upstreams, sizeof(struct upstream), 8, 64);
 	iobuf_pool_init(&worker->iobufs, 8);
 	conn_pool_init(&worker->pool, 4);
+	static const uint32_t incarnations[] = {0, 7, 7};
+
 	tables_init(&worker->tables);
+	worker->tables.endpoints.slots = incarnations;
+	worker->tables.endpoints.slot_count = 3;
 	apply_settings(8, 100, 60000);
 	assert_true(ip_parse(S("127.0.0.1"), &at.ip));
 	listener = socket_listen(&at, 16, &err);

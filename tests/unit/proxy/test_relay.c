@@ -30,10 +30,10 @@ static void given_streams(uint32_t room)
 	buf->start = buf->end = HEAD_SIZE;
 }
 
-static void given_relay(enum body_framing from, uint64_t length, enum h1_framing to)
+static void given_relay(enum body_framing from, uint64_t length, enum message_framing to)
 {
-	h1_reader_init(&relay.reader, &source.transport, buf, from, length, false);
-	h1_sender_init(&relay.sender, &sink.transport, to, S("HEAD\r\n\r\n"));
+	body_reader_init(&relay.reader, &source.transport, buf, from, length, false);
+	message_sender_init(&relay.sender, &sink.transport, to, S("HEAD\r\n\r\n"));
 	relay.body_limit = UINT64_MAX;
 	relay.pipes = NULL;
 }
@@ -108,7 +108,7 @@ static void a_head_alone_is_a_whole_message(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_NONE, 0, H1_FRAMING_NONE);
+	given_relay(BODY_NONE, 0, MESSAGE_FRAMING_NONE);
 
 	assert_int_equal(pump(), RELAY_DONE);
 	assert_taken("HEAD\r\n\r\n");
@@ -118,7 +118,7 @@ static void the_head_goes_before_any_of_the_body_is_there(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_LENGTH, 5, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, 5, MESSAGE_FRAMING_RAW);
 	assert_int_equal(pump(), RELAY_WAIT);
 	assert_false(relay_waits_for_sink(&relay));
 	assert_taken("HEAD\r\n\r\n");
@@ -132,7 +132,7 @@ static void each_piece_goes_on_as_it_comes(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
 	say(S("5\r\nhel"));
 	assert_int_equal(pump(), RELAY_WAIT);
 	assert_taken("HEAD\r\n\r\n3\r\nhel\r\n");
@@ -149,7 +149,7 @@ static void an_empty_chunked_body_becomes_an_empty_chunked_body(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
 	say(S("0\r\n\r\n"));
 
 	assert_int_equal(pump(), RELAY_DONE);
@@ -160,7 +160,7 @@ static void a_body_without_length_becomes_chunks_with_an_end(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CLOSE, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CLOSE, 0, MESSAGE_FRAMING_CHUNKED);
 	say(S("hello"));
 	assert_int_equal(pump(), RELAY_WAIT);
 	hang_up(&source);
@@ -173,7 +173,7 @@ static void what_follows_the_body_stays_for_the_next_message(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_RAW);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_RAW);
 	say(S("2\r\nab\r\n0\r\n\r\nGET /next"));
 
 	assert_int_equal(pump(), RELAY_DONE);
@@ -186,7 +186,7 @@ static void a_body_that_ends_early_is_cut(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_LENGTH, 10, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, 10, MESSAGE_FRAMING_RAW);
 	say(S("hello"));
 	hang_up(&source);
 
@@ -198,7 +198,7 @@ static void chunks_without_their_end_are_cut_and_get_no_end(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
 	say(S("5\r\nhello\r\n"));
 	hang_up(&source);
 
@@ -210,7 +210,7 @@ static void a_broken_chunk_is_bad_and_nothing_of_it_goes_on(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
 	say(S("3\r\nabc\r\n"));
 	assert_int_equal(pump(), RELAY_WAIT);
 	say(S("4\r\ndefgX\r\n"));
@@ -239,7 +239,7 @@ static void a_reset_is_no_end_of_a_body_without_length(void **state)
 			      given_stream_on_ready) == -1)
 		assert_int_equal(errno, EBADF);
 	close(listener);
-	given_relay(BODY_CLOSE, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CLOSE, 0, MESSAGE_FRAMING_CHUNKED);
 	assert_int_equal(pump(), RELAY_WAIT);
 	socket_reset_on_close(source.peer);
 	hang_up(&source);
@@ -252,7 +252,7 @@ static void a_sink_that_is_gone_is_broken(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_LENGTH, 5, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, 5, MESSAGE_FRAMING_RAW);
 	hang_up(&sink);
 
 	assert_int_equal(pump(), RELAY_BROKEN);
@@ -262,7 +262,7 @@ static void a_body_may_be_as_long_as_its_limit_and_no_longer(void **state)
 {
 	(void)state;
 	given_streams(64);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
 	relay.body_limit = 5;
 	say(S("5\r\nhello\r\n"));
 	assert_int_equal(pump(), RELAY_WAIT);
@@ -282,7 +282,7 @@ static void nothing_is_read_while_the_sink_is_full(void **state)
 	(void)state;
 	given_streams(4096);
 	given_stream_set_room(&sink, 1);
-	given_relay(BODY_LENGTH, SIZE, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, SIZE, MESSAGE_FRAMING_RAW);
 	assert_int_equal(write(source.peer, body, SIZE), SIZE);
 	run_turns(&given, 1);
 	assert_int_equal(pump(), RELAY_WAIT);
@@ -313,7 +313,7 @@ static void a_relay_that_had_its_share_gives_way_to_others(void **state)
 	given_streams(IOBUF_ROOM);
 	given_stream_set_room(&source, 1 << 20);
 	given_stream_set_room(&sink, 1 << 20);
-	given_relay(BODY_LENGTH, SIZE, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, SIZE, MESSAGE_FRAMING_RAW);
 	while (said < SIZE) {
 		ssize_t put = write(source.peer, body + said,
 				    SIZE - said < 32768 ? SIZE - said : 32768);
@@ -342,8 +342,8 @@ static void a_request_can_be_sent_to_another_sink_from_its_beginning(void **stat
 {
 	(void)state;
 	given_streams(128);
-	given_relay(BODY_CHUNKED, 0, H1_FRAMING_CHUNKED);
-	h1_reader_init(&relay.reader, &source.transport, buf, BODY_CHUNKED, 0, true);
+	given_relay(BODY_CHUNKED, 0, MESSAGE_FRAMING_CHUNKED);
+	body_reader_init(&relay.reader, &source.transport, buf, BODY_CHUNKED, 0, true);
 	say(S("5\r\nhello\r\n"));
 	assert_int_equal(pump(), RELAY_WAIT);
 	hang_up(&sink);
@@ -353,8 +353,9 @@ static void a_request_can_be_sent_to_another_sink_from_its_beginning(void **stat
 	given_stream_close(&sink, &given);
 	given_stream_open(&sink, &given, SOCK_STREAM);
 	assert_true(relay.reader.keeps);
-	h1_reader_rewind(&relay.reader);
-	h1_sender_init(&relay.sender, &sink.transport, H1_FRAMING_CHUNKED, S("AGAIN\r\n\r\n"));
+	body_reader_rewind(&relay.reader);
+	message_sender_init(&relay.sender, &sink.transport, MESSAGE_FRAMING_CHUNKED,
+			    S("AGAIN\r\n\r\n"));
 	say(S("0\r\n\r\n"));
 	assert_int_equal(pump(), RELAY_DONE);
 	assert_taken("AGAIN\r\n\r\n6\r\nhello!\r\n0\r\n\r\n");
@@ -366,7 +367,7 @@ static void a_request_can_be_sent_to_another_sink_from_its_beginning(void **stat
 
 struct passage {
 	enum body_framing from;
-	enum h1_framing to;
+	enum message_framing to;
 	uint32_t body_size;
 	uint32_t room; /* of the buffer */
 	bool keeps;
@@ -449,14 +450,14 @@ static void pump_to_the_end(struct random *random, const struct passage *passage
 }
 
 /* The body of a message without its framing. */
-static struct span decoded(enum h1_framing framing, struct buf *message)
+static struct span decoded(enum message_framing framing, struct buf *message)
 {
 	struct span head = S("HEAD\r\n\r\n");
 	struct chunked_decoder decoder = {0};
 	struct chunked_result result;
 
 	assert_true(span_starts_with(buf_span(message), head));
-	if (framing != H1_FRAMING_CHUNKED)
+	if (framing != MESSAGE_FRAMING_CHUNKED)
 		return span_skip(buf_span(message), head.len);
 	result = chunked_decode(&decoder, message->ptr + head.len, message->len - head.len);
 	assert_int_equal(result.status, CHUNKED_DONE);
@@ -497,8 +498,8 @@ static void pass(struct random *random, const struct passage *passage)
 	given_streams(passage->room);
 	given_stream_set_room(&sink, 1);
 	given_relay(passage->from, passage->body_size, passage->to);
-	h1_reader_init(&relay.reader, &source.transport, buf, passage->from, passage->body_size,
-		       passage->keeps);
+	body_reader_init(&relay.reader, &source.transport, buf, passage->from, passage->body_size,
+			 passage->keeps);
 	pump_to_the_end(random, passage, buf_span(&coded), &taken);
 
 	assert_int_equal(relay.reader.total, passage->body_size);
@@ -510,8 +511,8 @@ static void pass(struct random *random, const struct passage *passage)
 	/* framing in the buffer besides may cost what would have fitted, but too much is never kept */
 	assert_false(relay.reader.keeps && !fits);
 	if (relay.reader.keeps) {
-		h1_reader_rewind(&relay.reader);
-		assert_true(span_equals(h1_reader_data(&relay.reader), buf_span(&body)));
+		body_reader_rewind(&relay.reader);
+		assert_true(span_equals(body_reader_data(&relay.reader), buf_span(&body)));
 	}
 	if (!passage->ends)
 		assert_next_message();
@@ -523,11 +524,11 @@ static void pass(struct random *random, const struct passage *passage)
 
 static const struct {
 	enum body_framing from;
-	enum h1_framing to;
+	enum message_framing to;
 } ways[] = {
-	{BODY_LENGTH, H1_FRAMING_RAW},  {BODY_LENGTH, H1_FRAMING_CHUNKED},
-	{BODY_CHUNKED, H1_FRAMING_RAW}, {BODY_CHUNKED, H1_FRAMING_CHUNKED},
-	{BODY_CLOSE, H1_FRAMING_RAW},   {BODY_CLOSE, H1_FRAMING_CHUNKED},
+	{BODY_LENGTH, MESSAGE_FRAMING_RAW},  {BODY_LENGTH, MESSAGE_FRAMING_CHUNKED},
+	{BODY_CHUNKED, MESSAGE_FRAMING_RAW}, {BODY_CHUNKED, MESSAGE_FRAMING_CHUNKED},
+	{BODY_CLOSE, MESSAGE_FRAMING_RAW},   {BODY_CLOSE, MESSAGE_FRAMING_CHUNKED},
 };
 
 enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
@@ -628,7 +629,7 @@ static void a_large_body_passes_through_a_pipe_and_no_byte_more(void **state)
 	(void)state;
 	pipe_pool_init(&pipes, 1);
 	given_streams(4096);
-	given_relay(BODY_LENGTH, LARGE_BODY - 5, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, LARGE_BODY - 5, MESSAGE_FRAMING_RAW);
 	relay.pipes = &pipes;
 
 	assert_int_equal(pass_large(span_make(text, LARGE_BODY), LARGE_BODY, &taken), RELAY_DONE);
@@ -655,7 +656,7 @@ static void a_large_body_that_ends_in_a_pipe_is_cut(void **state)
 	(void)state;
 	pipe_pool_init(&pipes, 1);
 	given_streams(4096);
-	given_relay(BODY_LENGTH, LARGE_BODY, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, LARGE_BODY, MESSAGE_FRAMING_RAW);
 	relay.pipes = &pipes;
 
 	assert_int_equal(pass_large(span_make(text, LARGE_BODY), 300 * 1000, &taken), RELAY_CUT);
@@ -679,7 +680,7 @@ static void a_full_sink_keeps_the_pipe_full_and_is_waited_for(void **state)
 	pipe_pool_init(&pipes, 1);
 	given_streams(4096);
 	given_stream_set_room(&sink, 4096);
-	given_relay(BODY_LENGTH, LARGE_BODY, H1_FRAMING_RAW);
+	given_relay(BODY_LENGTH, LARGE_BODY, MESSAGE_FRAMING_RAW);
 	relay.pipes = &pipes;
 	assert_true(write(source.peer, text, 100 * 1000) > 0);
 	run_turns(&given, 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/h1_reader.h"
+#include "proxy/body_reader.h"
 
 #include "given_stream.h"
 
@@ -9,7 +9,7 @@ enum { HEAD_SIZE = 8 };
 static struct given_loop given;
 static struct given_stream stream;
 static struct iobuf *buf;
-static struct h1_reader reader;
+static struct body_reader reader;
 
 static void given_buffer(uint32_t room, const char *behind_head)
 {
@@ -36,7 +36,7 @@ static void hang_up(void)
 
 static void assert_data(const char *expected)
 {
-	assert_true(span_equals(h1_reader_data(&reader), span_from(expected)));
+	assert_true(span_equals(body_reader_data(&reader), span_from(expected)));
 }
 
 static void assert_left(const char *expected)
@@ -47,7 +47,7 @@ static void assert_left(const char *expected)
 
 static void consume_all(void)
 {
-	h1_reader_consume(&reader, h1_reader_data(&reader).len);
+	body_reader_consume(&reader, body_reader_data(&reader).len);
 }
 
 static int begin(void **state)
@@ -70,9 +70,9 @@ static void no_body_is_at_its_end_and_what_follows_is_left(void **state)
 {
 	(void)state;
 	given_buffer(64, "GET /next");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_NONE, 0, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_NONE, 0, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_END);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 	assert_left("GET /next");
 }
 
@@ -80,22 +80,22 @@ static void a_length_of_nothing_is_at_its_end(void **state)
 {
 	(void)state;
 	given_buffer(64, "");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 0, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 0, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_END);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 }
 
 static void a_body_that_came_with_its_head_is_there_at_once(void **state)
 {
 	(void)state;
 	given_buffer(64, "helloGET /next");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
 	assert_data("hello");
 	assert_true(reader.ended);
 	consume_all();
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_END);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 	assert_left("GET /next");
 	assert_int_equal(reader.total, 5);
 }
@@ -104,23 +104,23 @@ static void without_bytes_one_waits(void **state)
 {
 	(void)state;
 	given_buffer(64, "");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_WAIT);
-	assert_int_equal(h1_reader_read(&reader), H1_READER_WAIT);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_WAIT);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_WAIT);
 }
 
 static void a_length_is_read_to_its_last_byte_and_no_further(void **state)
 {
 	(void)state;
 	given_buffer(64, "he");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, false);
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_DATA);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, false);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
 	assert_data("he");
 	consume_all();
 	say("lloGET /next");
 
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("llo");
 	assert_true(reader.ended);
 	assert_left("GET /next");
@@ -130,14 +130,14 @@ static void chunks_are_moved_together(void **state)
 {
 	(void)state;
 	given_buffer(128, "3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: v\r\n\r\nGET /next");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
 	assert_data("abcdefg");
 	assert_true(reader.ended);
 	assert_int_equal(reader.total, 7);
 	consume_all();
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_END);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 	assert_left("GET /next");
 	assert_memory_equal(buf->bytes, "headHEAD", HEAD_SIZE);
 }
@@ -146,51 +146,51 @@ static void the_end_of_the_connection_ends_a_body_without_length(void **state)
 {
 	(void)state;
 	given_buffer(64, "he");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CLOSE, 0, false);
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_DATA);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CLOSE, 0, false);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
 	consume_all();
 	say("llo");
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("llo");
 	assert_false(reader.ended);
 	consume_all();
 	hang_up();
 
-	assert_int_equal(h1_reader_read(&reader), H1_READER_END);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_END);
 }
 
 static void a_length_or_chunks_that_end_early_are_cut(void **state)
 {
 	(void)state;
 	given_buffer(64, "he");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, false);
-	h1_reader_decode(&reader);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 5, false);
+	body_reader_decode(&reader);
 	consume_all();
 	hang_up();
-	assert_int_equal(h1_reader_read(&reader), H1_READER_CUT);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_CUT);
 
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, false);
-	assert_int_equal(h1_reader_read(&reader), H1_READER_CUT);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, false);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_CUT);
 }
 
 static void a_broken_chunk_is_a_fault_and_stays_one(void **state)
 {
 	(void)state;
 	given_buffer(64, "3\r\nabcX");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_FAULT);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_FAULT);
 	assert_int_equal(reader.fault, FAULT_BAD_CHUNK);
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_FAULT);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_FAULT);
 }
 
 static void a_broken_trailer_is_a_fault_of_its_own(void **state)
 {
 	(void)state;
 	given_buffer(64, "3\r\nabc\r\n0\r\nbad line\r\n\r\n");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
 
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_FAULT);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_FAULT);
 	assert_int_equal(reader.fault, FAULT_BAD_TRAILER);
 }
 
@@ -202,24 +202,24 @@ static void a_body_that_is_kept_can_be_read_once_more(void **state)
 {
 	(void)state;
 	given_buffer(128, "2\r\nab\r\n");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
-	h1_reader_decode(&reader);
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, true);
+	body_reader_decode(&reader);
 	consume_all();
 	say("3\r\ncde\r\n");
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("cde");
-	h1_reader_consume(&reader, 1);
+	body_reader_consume(&reader, 1);
 
 	assert_true(reader.keeps);
-	h1_reader_rewind(&reader);
+	body_reader_rewind(&reader);
 	assert_data("abcde");
 	consume_all();
 	say("1\r\nf\r\n0\r\n\r\n");
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("f");
 	consume_all();
-	assert_int_equal(h1_reader_decode(&reader), H1_READER_END);
-	h1_reader_rewind(&reader);
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
+	body_reader_rewind(&reader);
 	assert_data("abcdef");
 	assert_true(reader.ended);
 	assert_memory_equal(buf->bytes, "headHEAD", HEAD_SIZE);
@@ -229,14 +229,14 @@ static void where_room_runs_out_nothing_is_kept_but_the_head(void **state)
 {
 	(void)state;
 	given_buffer(HEAD_SIZE + 4, "");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 10, true);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 10, true);
 	say("0123456789");
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("0123");
 	consume_all();
 	assert_true(reader.keeps);
 
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("4567");
 	assert_false(reader.keeps);
 	assert_memory_equal(buf->bytes, "headHEAD", HEAD_SIZE);
@@ -246,10 +246,10 @@ static void a_body_that_is_not_kept_has_the_whole_buffer(void **state)
 {
 	(void)state;
 	given_buffer(HEAD_SIZE + 4, "");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 20, false);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 20, false);
 	say("0123456789abcdefghij");
 
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("0123456789ab");
 }
 
@@ -257,13 +257,13 @@ static void a_head_that_fills_the_buffer_may_go_where_nothing_is_kept(void **sta
 {
 	(void)state;
 	given_buffer(HEAD_SIZE, "");
-	h1_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 10, false);
+	body_reader_init(&reader, &stream.transport, buf, BODY_LENGTH, 10, false);
 	say("0123456789");
 
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("01234567");
 	consume_all();
-	assert_int_equal(h1_reader_read(&reader), H1_READER_DATA);
+	assert_int_equal(body_reader_read(&reader), BODY_READER_DATA);
 	assert_data("89");
 	assert_true(reader.ended);
 }

@@ -15,15 +15,15 @@
 #include "io/iobuf.h"
 #include "io/transport.h"
 
-enum h1_reader_status {
-	H1_READER_DATA,  /* there is data: h1_reader_data */
-	H1_READER_END,   /* the body is complete, and all of its data was consumed */
-	H1_READER_WAIT,  /* nothing now; an edge will tell */
-	H1_READER_CUT,   /* the peer closed, or the connection broke, before the end */
-	H1_READER_FAULT, /* the framing is broken: h1_reader.fault */
+enum body_reader_status {
+	BODY_READER_DATA,  /* there is data: body_reader_data */
+	BODY_READER_END,   /* the body is complete, and all of its data was consumed */
+	BODY_READER_WAIT,  /* nothing now; an edge will tell */
+	BODY_READER_CUT,   /* the peer closed, or the connection broke, before the end */
+	BODY_READER_FAULT, /* the framing is broken: body_reader.fault */
 };
 
-struct h1_reader {
+struct body_reader {
 	struct transport *transport; /* kept while the body is read */
 	struct iobuf *buf;           /* kept likewise; its owner may not touch it meanwhile */
 	uint64_t left;               /* BODY_LENGTH: bytes that were not decoded yet */
@@ -41,21 +41,21 @@ struct h1_reader {
 
 /* The head has been parsed: buf->start is where the body begins. Data behind `base` may be overwritten once it was
  * consumed; keeps: hold on to it as long as there is room. */
-void h1_reader_init(struct h1_reader *reader, struct transport *transport, struct iobuf *buf,
-		    enum body_framing framing, uint64_t content_length, bool keeps);
+void body_reader_init(struct body_reader *reader, struct transport *transport, struct iobuf *buf,
+		      enum body_framing framing, uint64_t content_length, bool keeps);
 
 /* Decodes what is in the buffer. Never reads from the transport. */
-enum h1_reader_status h1_reader_decode(struct h1_reader *reader);
+enum body_reader_status body_reader_decode(struct body_reader *reader);
 
 /* Reads from the transport once and decodes. Only when all data was consumed. */
-enum h1_reader_status h1_reader_read(struct h1_reader *reader);
+enum body_reader_status body_reader_read(struct body_reader *reader);
 
-static inline struct span h1_reader_data(const struct h1_reader *reader)
+static inline struct span body_reader_data(const struct body_reader *reader)
 {
 	return span_make(reader->buf->bytes + reader->data_at, reader->data_end - reader->data_at);
 }
 
-void h1_reader_consume(struct h1_reader *reader, size_t n);
+void body_reader_consume(struct body_reader *reader, size_t n);
 
 /* From the beginning once more, for another attempt; only while reader->keeps. */
-void h1_reader_rewind(struct h1_reader *reader);
+void body_reader_rewind(struct body_reader *reader);

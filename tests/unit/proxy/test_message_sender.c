@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/h1_sender.h"
+#include "proxy/message_sender.h"
 
 #include "given_stream.h"
 
 static struct given_loop given;
 static struct given_stream stream;
 static struct arena arena;
-static struct h1_sender sender;
+static struct message_sender sender;
 
-static void given_sender(int type, enum h1_framing framing, struct span head)
+static void given_sender(int type, enum message_framing framing, struct span head)
 {
 	given_stream_open(&stream, &given, type);
-	h1_sender_init(&sender, &stream.transport, framing, head);
+	message_sender_init(&sender, &stream.transport, framing, head);
 }
 
-static size_t flush(enum h1_sender_status expected)
+static size_t flush(enum message_sender_status expected)
 {
 	size_t data_sent;
 
-	assert_int_equal(h1_sender_flush(&sender, &arena, &data_sent), expected);
+	assert_int_equal(message_sender_flush(&sender, &arena, &data_sent), expected);
 	return data_sent;
 }
 
@@ -78,80 +78,80 @@ static int end(void **state)
 static void head_and_first_piece_leave_in_one_call(void **state)
 {
 	(void)state;
-	given_sender(SOCK_SEQPACKET, H1_FRAMING_RAW, S("HEAD\r\n\r\n"));
-	h1_sender_put(&sender, S("body"), false);
+	given_sender(SOCK_SEQPACKET, MESSAGE_FRAMING_RAW, S("HEAD\r\n\r\n"));
+	message_sender_put(&sender, S("body"), false);
 
-	assert_int_equal(flush(H1_SENDER_SENT), 4);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 4);
 	assert_received("HEAD\r\n\r\nbody");
 	assert_int_equal(sender.sent, 12);
 	assert_int_equal(sender.body_sent, 4);
-	assert_false(h1_sender_is_done(&sender));
+	assert_false(message_sender_is_done(&sender));
 }
 
 static void a_message_without_body_is_its_head(void **state)
 {
 	(void)state;
-	given_sender(SOCK_SEQPACKET, H1_FRAMING_NONE, S("HEAD\r\n\r\n"));
-	assert_false(h1_sender_wants_data(&sender));
-	assert_false(h1_sender_is_done(&sender));
+	given_sender(SOCK_SEQPACKET, MESSAGE_FRAMING_NONE, S("HEAD\r\n\r\n"));
+	assert_false(message_sender_wants_data(&sender));
+	assert_false(message_sender_is_done(&sender));
 
-	assert_int_equal(flush(H1_SENDER_SENT), 0);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 0);
 	assert_received("HEAD\r\n\r\n");
-	assert_true(h1_sender_is_done(&sender));
+	assert_true(message_sender_is_done(&sender));
 }
 
 static void a_chunk_has_its_size_before_it_and_the_last_one_the_end_behind_it(void **state)
 {
 	(void)state;
-	given_sender(SOCK_SEQPACKET, H1_FRAMING_CHUNKED, S("H"));
-	h1_sender_put(&sender, S("0123456789abcdef"), false);
-	assert_int_equal(flush(H1_SENDER_SENT), 16);
+	given_sender(SOCK_SEQPACKET, MESSAGE_FRAMING_CHUNKED, S("H"));
+	message_sender_put(&sender, S("0123456789abcdef"), false);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 16);
 	assert_received("H10\r\n0123456789abcdef\r\n");
 
-	h1_sender_put(&sender, S("end"), true);
-	assert_int_equal(flush(H1_SENDER_SENT), 3);
+	message_sender_put(&sender, S("end"), true);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 3);
 	assert_received("3\r\nend\r\n0\r\n\r\n");
-	assert_true(h1_sender_is_done(&sender));
+	assert_true(message_sender_is_done(&sender));
 	assert_int_equal(sender.body_sent, 19);
 }
 
 static void an_empty_piece_is_no_chunk(void **state)
 {
 	(void)state;
-	given_sender(SOCK_SEQPACKET, H1_FRAMING_CHUNKED, S("H"));
-	h1_sender_put(&sender, S(""), false);
-	assert_int_equal(flush(H1_SENDER_SENT), 0);
+	given_sender(SOCK_SEQPACKET, MESSAGE_FRAMING_CHUNKED, S("H"));
+	message_sender_put(&sender, S(""), false);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 0);
 	assert_received("H");
-	assert_true(h1_sender_wants_data(&sender));
+	assert_true(message_sender_wants_data(&sender));
 
-	h1_sender_put(&sender, S(""), true);
-	assert_int_equal(flush(H1_SENDER_SENT), 0);
+	message_sender_put(&sender, S(""), true);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 0);
 	assert_received("0\r\n\r\n");
-	assert_true(h1_sender_is_done(&sender));
+	assert_true(message_sender_is_done(&sender));
 }
 
 static void an_empty_last_piece_of_a_raw_body_ends_it(void **state)
 {
 	(void)state;
-	given_sender(SOCK_SEQPACKET, H1_FRAMING_RAW, S("H"));
-	h1_sender_put(&sender, S(""), true);
+	given_sender(SOCK_SEQPACKET, MESSAGE_FRAMING_RAW, S("H"));
+	message_sender_put(&sender, S(""), true);
 
-	assert_int_equal(flush(H1_SENDER_SENT), 0);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 0);
 	assert_received("H");
-	assert_true(h1_sender_is_done(&sender));
+	assert_true(message_sender_is_done(&sender));
 }
 
 static void no_second_piece_is_wanted_while_one_is_under_way(void **state)
 {
 	(void)state;
-	given_sender(SOCK_STREAM, H1_FRAMING_RAW, S("H"));
+	given_sender(SOCK_STREAM, MESSAGE_FRAMING_RAW, S("H"));
 	fill_stream();
-	assert_true(h1_sender_wants_data(&sender));
-	h1_sender_put(&sender, S("body"), false);
+	assert_true(message_sender_wants_data(&sender));
+	message_sender_put(&sender, S("body"), false);
 
-	flush(H1_SENDER_WAIT);
-	assert_false(h1_sender_wants_data(&sender));
-	assert_true(h1_sender_is_pending(&sender));
+	flush(MESSAGE_SENDER_WAIT);
+	assert_false(message_sender_wants_data(&sender));
+	assert_true(message_sender_is_pending(&sender));
 }
 
 static void a_head_that_waits_outlives_the_memory_it_was_in(void **state)
@@ -160,14 +160,14 @@ static void a_head_that_waits_outlives_the_memory_it_was_in(void **state)
 	size_t filled;
 
 	(void)state;
-	given_sender(SOCK_STREAM, H1_FRAMING_RAW, span_make(memory, 4));
+	given_sender(SOCK_STREAM, MESSAGE_FRAMING_RAW, span_make(memory, 4));
 	filled = fill_stream();
-	h1_sender_put(&sender, S("body"), true);
-	assert_int_equal(flush(H1_SENDER_WAIT), 0);
+	message_sender_put(&sender, S("body"), true);
+	assert_int_equal(flush(MESSAGE_SENDER_WAIT), 0);
 	memset(memory, 'x', sizeof(memory));
 	drain(filled);
 
-	assert_int_equal(flush(H1_SENDER_SENT), 4);
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 4);
 	assert_received("HEADbody");
 }
 
@@ -176,20 +176,20 @@ static void a_head_that_cannot_be_kept_breaks_the_message(void **state)
 	static char head[5000];
 
 	(void)state;
-	given_sender(SOCK_STREAM, H1_FRAMING_NONE, span_make(head, sizeof(head)));
+	given_sender(SOCK_STREAM, MESSAGE_FRAMING_NONE, span_make(head, sizeof(head)));
 	fill_stream();
 
-	flush(H1_SENDER_BROKEN);
+	flush(MESSAGE_SENDER_BROKEN);
 }
 
 static void a_peer_that_is_gone_breaks_the_message(void **state)
 {
 	(void)state;
-	given_sender(SOCK_STREAM, H1_FRAMING_NONE, S("HEAD"));
+	given_sender(SOCK_STREAM, MESSAGE_FRAMING_NONE, S("HEAD"));
 	close(stream.peer);
 	stream.peer = -1;
 
-	flush(H1_SENDER_BROKEN);
+	flush(MESSAGE_SENDER_BROKEN);
 }
 
 static void what_the_kernel_takes_of_a_piece_is_told_and_nothing_is_sent_twice(void **state)
@@ -203,15 +203,15 @@ static void what_the_kernel_takes_of_a_piece_is_told_and_nothing_is_sent_twice(v
 	(void)state;
 	for (unsigned i = 0; i < SIZE; i++)
 		body[i] = (char)(i * 7 >> 8);
-	given_sender(SOCK_STREAM, H1_FRAMING_CHUNKED, S("HEAD"));
+	given_sender(SOCK_STREAM, MESSAGE_FRAMING_CHUNKED, S("HEAD"));
 	given_stream_set_room(&stream, 1);
-	h1_sender_put(&sender, span_make(body, SIZE), true);
-	while (!h1_sender_is_done(&sender)) {
+	message_sender_put(&sender, span_make(body, SIZE), true);
+	while (!message_sender_is_done(&sender)) {
 		size_t data_sent;
 		ssize_t n;
 
-		assert_int_not_equal(h1_sender_flush(&sender, &arena, &data_sent),
-				     H1_SENDER_BROKEN);
+		assert_int_not_equal(message_sender_flush(&sender, &arena, &data_sent),
+				     MESSAGE_SENDER_BROKEN);
 		sent += data_sent;
 		assert_int_equal(sender.body_sent, sent);
 		while ((n = recv(stream.peer, received + got, SIZE + 100 - got, 0)) > 0)

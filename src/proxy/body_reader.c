@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxy/h1_reader.h"
+#include "proxy/body_reader.h"
 
 #include <string.h>
 
 #include "base/bug.h"
 
-void h1_reader_init(struct h1_reader *reader, struct transport *transport, struct iobuf *buf,
-		    enum body_framing framing, uint64_t content_length, bool keeps)
+void body_reader_init(struct body_reader *reader, struct transport *transport, struct iobuf *buf,
+		      enum body_framing framing, uint64_t content_length, bool keeps)
 {
-	*reader = (struct h1_reader){
+	*reader = (struct body_reader){
 		.transport = transport,
 		.buf = buf,
 		.framing = framing,
@@ -23,7 +23,7 @@ void h1_reader_init(struct h1_reader *reader, struct transport *transport, struc
 }
 
 /* n raw bytes at start become data: they are moved up to data_end where there is a gap. */
-static void take_raw(struct h1_reader *reader, uint32_t n)
+static void take_raw(struct body_reader *reader, uint32_t n)
 {
 	struct iobuf *buf = reader->buf;
 
@@ -33,7 +33,7 @@ static void take_raw(struct h1_reader *reader, uint32_t n)
 	reader->total += n;
 }
 
-static void decode_length(struct h1_reader *reader)
+static void decode_length(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
 	uint32_t raw = buf->end - buf->start;
@@ -45,7 +45,7 @@ static void decode_length(struct h1_reader *reader)
 	reader->ended = reader->left == 0;
 }
 
-static void decode_chunked(struct h1_reader *reader)
+static void decode_chunked(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
 	struct chunked_result result = chunked_decode(&reader->decoder, buf->bytes + buf->start,
@@ -58,16 +58,16 @@ static void decode_chunked(struct h1_reader *reader)
 		reader->fault = result.fault;
 }
 
-static enum h1_reader_status status_now(const struct h1_reader *reader)
+static enum body_reader_status status_now(const struct body_reader *reader)
 {
 	if (reader->fault != FAULT_NONE)
-		return H1_READER_FAULT;
+		return BODY_READER_FAULT;
 	if (reader->data_at != reader->data_end)
-		return H1_READER_DATA;
-	return reader->ended ? H1_READER_END : H1_READER_WAIT;
+		return BODY_READER_DATA;
+	return reader->ended ? BODY_READER_END : BODY_READER_WAIT;
 }
 
-enum h1_reader_status h1_reader_decode(struct h1_reader *reader)
+enum body_reader_status body_reader_decode(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
 
@@ -92,7 +92,7 @@ enum h1_reader_status h1_reader_decode(struct h1_reader *reader)
 
 /* Room behind `end`: raw bytes move down to the data, and where that is not enough, consumed
  * data is given up. */
-static void make_room(struct h1_reader *reader)
+static void make_room(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
 
@@ -110,7 +110,7 @@ static void make_room(struct h1_reader *reader)
 	buf->start = reader->base;
 }
 
-enum h1_reader_status h1_reader_read(struct h1_reader *reader)
+enum body_reader_status body_reader_read(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
 	ssize_t got;
@@ -119,24 +119,24 @@ enum h1_reader_status h1_reader_read(struct h1_reader *reader)
 	BUG_ON(buf->end == buf->room);
 	got = transport_read(reader->transport, buf->bytes + buf->end, buf->room - buf->end);
 	if (got == TRANSPORT_AGAIN)
-		return H1_READER_WAIT;
+		return BODY_READER_WAIT;
 	if (got == 0 && reader->framing == BODY_CLOSE) {
 		reader->ended = true;
 		return status_now(reader);
 	}
 	if (got <= 0)
-		return H1_READER_CUT;
+		return BODY_READER_CUT;
 	buf->end += (uint32_t)got;
-	return h1_reader_decode(reader);
+	return body_reader_decode(reader);
 }
 
-void h1_reader_consume(struct h1_reader *reader, size_t n)
+void body_reader_consume(struct body_reader *reader, size_t n)
 {
 	BUG_ON(n > reader->data_end - reader->data_at);
 	reader->data_at += (uint32_t)n;
 }
 
-void h1_reader_rewind(struct h1_reader *reader)
+void body_reader_rewind(struct body_reader *reader)
 {
 	BUG_ON(!reader->keeps);
 	reader->data_at = reader->keep_from;
