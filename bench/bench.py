@@ -23,7 +23,7 @@ import swaps
 import traffic
 import world
 from machine import cpu_list, describe, raise_descriptors
-from programs import Failed, Programs, environment
+from programs import Failed, Programs, environment, stop
 from proxies import KINDS, find_program
 from result import Result, as_markdown, as_text, goal_table
 
@@ -131,12 +131,21 @@ class Bench:
         """One that a row starts for itself, and stops."""
         return self.make(name, **more).start(self.proxy_cpus)
 
+    def rest(self):
+        """Nothing runs: pages of a program that is mapped twice do not count as private."""
+        for proxy in self.proxies.values():
+            proxy.stop()
+        self.proxies.clear()
+        for one in self.shared.values():
+            if hasattr(one, "stop"):
+                one.stop()
+
     def spawn(self, command, log):
         """A process on any CPU."""
         with log.open("ab") as out:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                        env=environment())
-        self.spawned.append(process)
+        self.spawned.append(process)    # a row that fails half-way leaves it to close()
         return process
 
     # ---------------------------------------------------------- course
@@ -158,12 +167,9 @@ class Bench:
         print(f"#   {text}", file=sys.stderr, flush=True)
 
     def close(self):
-        for proxy in self.proxies.values():
-            proxy.stop()
+        self.rest()
         for process in self.spawned:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            stop(process)
         self.programs.stop_all()
         shutil.rmtree(self.scratch, ignore_errors=True)
 

@@ -23,6 +23,10 @@ def number(value):
     return f"{value:,.{digits}f}"
 
 
+def heading(chart):
+    return ", ".join(part for part in (chart["title"], chart["unit"]) if part)
+
+
 def draw(chart):
     """chart: as Result.chart makes it. The text of a file."""
     bars, goal = chart["bars"], chart["goal"]
@@ -36,8 +40,7 @@ def draw(chart):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
            f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(chart["title"])}">',
            f"<style>{STYLE}</style>", f'<rect class="back" width="{WIDTH}" height="{height}"/>',
-           f'<text class="title" x="12" y="24">{html.escape(chart["title"])}, '
-           f'{html.escape(chart["unit"])}</text>']
+           f'<text class="title" x="12" y="24">{html.escape(heading(chart))}</text>']
     for i, bar in enumerate(bars):
         y = TOP + ROW * i
         kind = "ours" if bar["label"].startswith("ingot") else "bar"

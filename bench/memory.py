@@ -37,6 +37,7 @@ def idle_memory(bench):
     result = Result("idle-memory", "private memory per idle keep-alive connection, one worker")
     result.table("proxy", "connections", "bytes each", "MB before", "MB during", "MB after",
                  "still answered")
+    bench.rest()
     for name in ["raw", *bench.peer_names, "ingot"]:
         count = idle_count(bench, bench.class_of(name))
         # nginx closes idle connections where less than a sixteenth of its own are free
@@ -66,6 +67,7 @@ def idle_memory(bench):
 def start_memory(bench):
     result = Result("start-memory", "private memory after start, one host served")
     result.table("process", "private MB", "table MB (shared)")
+    bench.rest()
     ingot = bench.fresh("ingot")
     try:
         pause(0.5)
@@ -89,5 +91,6 @@ def start_memory(bench):
         result.line(f"{name}: all", f"{private / MB:.2f}", "")
         result.runs.append({"process": name, "private": private})
     result.note("Private as the kernel counts it (Private_Clean and Private_Dirty of smaps), so pages of a "
-                "program's file that nobody else has mapped are in it; sealed tables are not.")
+                "program's file that no other process has mapped are in it, which is the case for control; "
+                "sealed tables are not.")
     return result

@@ -62,6 +62,7 @@ def swaps(bench):
     result.table("proxy", "changes", "requests", "failed", "kept connections closed",
                  "WebSockets lost", "MB before", "MB more at the end", "of it after the first tenth",
                  "processes at the end")
+    bench.rest()
     for name in ["ingot", *bench.peer_names]:
         ours = name == "ingot"
         count = bench.swaps if ours else bench.reloads

@@ -133,10 +133,8 @@ class World:
     def start(self):
         """Seconds until the probe's host is served."""
         began = time.monotonic()
-        self.ingot.process = None
-        starting = Ingot.command(self.ingot)
         self.ingot.log = self.ingot.directory / "output.log"
-        self.ingot.process = self.bench.spawn(starting, self.ingot.log)
+        self.ingot.process = self.bench.spawn(self.ingot.command(), self.ingot.log)
         self.bench.await_true(self.is_served, "the world being served", 300, 0.002)
         return time.monotonic() - began
 
@@ -164,6 +162,9 @@ class World:
             if now != writes:
                 writes, quiet_since = now, time.monotonic()
             pause(0.1)
+
+    def stop(self):
+        self.ingot.stop()
 
     def clear_state(self):
         shutil.rmtree(self.ingot.directory / "state", ignore_errors=True)
@@ -198,6 +199,7 @@ def world(bench):
     result = Result("world", f"{apps} Ingresses, {apps} Services, {endpoints} endpoints, "
                              f"{WORKERS} workers")
     place = bench.once("world", lambda: World(bench))
+    bench.rest()
     cold, warm = start_times(bench, place, bench.starts)
     control = Memory(place.ingot.control())
     workers = [Memory(pid) for pid in place.ingot.role("proxy")]
