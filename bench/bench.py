@@ -244,7 +244,7 @@ def measure(bench, name):
         result = Result(name, "not measured")
         result.table("why")
         result.line(str(error).replace("\n", " "))
-        result.goal(name, 0, None)
+        result.goals.append({"what": "all", "goal": "–", "figure": "–", "met": None})
         return result
 
 

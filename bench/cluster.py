@@ -19,7 +19,8 @@ def config_map():
             "data": {"keep-alive": "600", "keep-alive-requests": "1000000000",
                      "upstream-keepalive-connections": "512",
                      "upstream-keepalive-requests": "1000000000",
-                     "upstream-keepalive-timeout": "600"}}
+                     "upstream-keepalive-timeout": "600",
+                     "proxy-read-timeout": "600", "proxy-send-timeout": "600"}}
 
 
 def ingress(name, host, service):

@@ -104,7 +104,14 @@ class Memory:
 
 
 def private_bytes(pids):
-    return sum(Memory(pid).private for pid in pids)
+    """Of those that are still there: a process of a peer may end while it is looked at."""
+    total = 0
+    for pid in pids:
+        try:
+            total += Memory(pid).private
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return total
 
 
 # ------------------------------------------------------------------ the machine

@@ -78,7 +78,7 @@ class Proxy:
     """A proxy in front of one upstream, in a directory and on a port of its own."""
 
     kind = "?"
-    descriptors_each = 1    # of a connection that is idle
+    descriptors_each = 1    # that it wants for a connection, idle or not
 
     def __init__(self, bench, name, program, variant="", connections=4096):
         self.bench, self.name, self.program, self.variant = bench, name, program, variant
@@ -192,6 +192,7 @@ class Ingot(Proxy):
     """Without arguments of its own it serves the small cluster; others give it manifests."""
 
     kind = "ingot"
+    descriptors_each = 2.1      # it takes no more clients than it could serve at one time
 
     def __init__(self, bench, name, program, manifests=None, workers=1, **more):
         super().__init__(bench, name, program, **more)

@@ -67,7 +67,7 @@ class Result:
 
 
 def verdict(goal):
-    return {True: "met", False: "missed", None: "not to be had here"}[goal["met"]]
+    return {True: "met", False: "missed", None: "not measured here"}[goal["met"]]
 
 
 def goal_lines(result):

@@ -78,10 +78,10 @@ static void open_all(struct held *held, uint16_t port)
 		int fd = loopback_connect(port, 1 + i / PORTS_PER_SOURCE, LOOPBACK_BLOCKING);
 
 		if (fd == -1)
-			program_fail("cannot open connection %u", i);
+			program_fail_sys("cannot open connection %u", i);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		if (!ask_opening(held, fd))
-			program_fail("no answer on connection %u", i);
+			program_fail_sys("no answer on connection %u", i);
 		held->fds[i] = fd;
 	}
 }

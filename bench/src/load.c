@@ -71,7 +71,6 @@ static void check_failures(const struct load *load)
 	const struct load_result *result = load->result;
 	uint64_t failures = result->cut + result->refused + result->unexpected;
 
-	errno = 0;
 	if (failures > FAILURES_MAX && failures > result->requests / 10)
 		program_fail("%llu failures beside %llu answers: %llu cut, %llu refused, %llu "
 			     "unexpected",
@@ -128,9 +127,9 @@ static void line_open(struct load *load, struct line *line)
 	line->fd = loopback_connect(load->options->port, load->next_source, LOOPBACK_NON_BLOCKING);
 	load->next_source = (load->next_source + 1) % load->options->sources;
 	if (line->fd == -1)
-		program_fail("cannot connect to port %u", load->options->port);
+		program_fail_sys("cannot connect to port %u", load->options->port);
 	if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, line->fd, &event) == -1)
-		program_fail("cannot wait for a connection");
+		program_fail_sys("cannot wait for a connection");
 }
 
 static void on_connected(struct load *load, struct line *line)
@@ -144,7 +143,7 @@ static void on_connected(struct load *load, struct line *line)
 		return;
 	}
 	if (epoll_ctl(load->epoll, EPOLL_CTL_MOD, line->fd, &event) == -1)
-		program_fail("cannot wait for an answer");
+		program_fail_sys("cannot wait for an answer");
 	line_ready(load, line);
 }
 
@@ -310,12 +309,11 @@ static void load_init(struct load *load)
 		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: loadgen\r\nAccept: */*\r\n%s\r\n",
 		options->target, options->host,
 		options->one_request ? "Connection: close\r\n" : "");
-	errno = 0;
 	if (load->request_length >= REQUEST_MAX)
 		program_fail("host and target are too long");
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (load->epoll == -1)
-		program_fail("cannot make an epoll descriptor");
+		program_fail_sys("cannot make an epoll descriptor");
 	list_init(&load->idle);
 	load->lines = memory_new_array(options->connections, sizeof(*load->lines));
 	load->start_ns = clock_monotonic_ns();

@@ -90,7 +90,6 @@ static void write_table(const char *path, uint32_t hosts)
 	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
 	routes_builder_finish(&builder, 1, 1, &segment);
 	routes_builder_fini(&builder);
-	errno = 0;
 	if (file_replace(path, buf_span(&segment), 0644, &err) == -1)
 		program_fail("%s", err.text);
 	printf("{\"hosts\": %u, \"bytes\": %zu}\n", hosts, segment.len);
@@ -136,7 +135,6 @@ static void find_in_file(const char *path, uint64_t count)
 	struct routes routes;
 	struct error err;
 
-	errno = 0;
 	if (file_read(path, FILE_BYTES_MAX, &segment, &err) == -1 ||
 	    routes_verify(buf_span(&segment), &routes, &err) == -1)
 		program_fail("%s", err.text);
@@ -146,7 +144,6 @@ static void find_in_file(const char *path, uint64_t count)
 
 int main(int argc, char **argv)
 {
-	errno = 0;
 	if (argc != 4)
 		program_fail("usage: lookup write FILE HOSTS | lookup find FILE COUNT");
 	if (strcmp(argv[1], "write") == 0)

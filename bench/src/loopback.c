@@ -35,7 +35,7 @@ int loopback_listen(uint16_t port)
 	if (fd == -1 || !set_one(fd, SOL_SOCKET, SO_REUSEADDR) ||
 	    !set_one(fd, IPPROTO_TCP, TCP_NODELAY) ||
 	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) == -1 || listen(fd, BACKLOG) == -1)
-		program_fail("cannot listen on port %u", port);
+		program_fail_sys("cannot listen on port %u", port);
 	return fd;
 }
 

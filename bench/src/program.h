@@ -6,8 +6,11 @@
 
 #include <stdint.h>
 
-/* Says on standard error why, with what errno says where it is not 0, and exits with 1. */
+/* Says on standard error why, and exits with 1. */
 _Noreturn void program_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, followed by what errno says. */
+_Noreturn void program_fail_sys(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* An argument that is a number in this range; anything else ends the program. */
 uint64_t program_number(const char *text, uint64_t low, uint64_t high);

@@ -58,7 +58,7 @@ static void side_wait(struct side *side)
 	if (wanted == side->events)
 		return;
 	if (epoll_ctl(epoll, EPOLL_CTL_MOD, side->fd, &event) == -1)
-		program_fail("cannot wait");
+		program_fail_sys("cannot wait");
 	side->events = wanted;
 }
 
@@ -175,9 +175,9 @@ static struct side *side_new(int fd)
 	side->events = EPOLLIN;
 	if (splices && (pipe2(side->pipe, O_NONBLOCK | O_CLOEXEC) == -1 ||
 			fcntl(side->pipe[1], F_SETPIPE_SZ, PIPE_BYTES) == -1))
-		program_fail("cannot make a pipe");
+		program_fail_sys("cannot make a pipe");
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1)
-		program_fail("cannot wait");
+		program_fail_sys("cannot wait");
 	return side;
 }
 
@@ -267,6 +267,6 @@ int main(int argc, char **argv)
 	listener = loopback_listen((uint16_t)program_number(argv[1], 1, UINT16_MAX));
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll == -1 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) == -1)
-		program_fail("cannot wait");
+		program_fail_sys("cannot wait");
 	serve(listener);
 }

@@ -71,7 +71,7 @@ static void make_answers(const char *name)
 	memset(block, 'x', sizeof(block));
 	memory_file = memfd_create("body", MFD_CLOEXEC);
 	if (memory_file == -1 || write(memory_file, block, sizeof(block)) != sizeof(block))
-		program_fail("cannot make a memory file");
+		program_fail_sys("cannot make a memory file");
 }
 
 static void answer_websocket(struct client *client, struct span key)
@@ -234,7 +234,7 @@ static void wait_for(struct client *client, bool write)
 	if (client->waits_to_write == write)
 		return;
 	if (epoll_ctl(epoll, EPOLL_CTL_MOD, client->fd, &event) == -1)
-		program_fail("cannot wait");
+		program_fail_sys("cannot wait");
 	client->waits_to_write = write;
 }
 
@@ -276,7 +276,7 @@ static void accept_all(int listener)
 
 		client->fd = fd;
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == -1)
-			program_fail("cannot wait");
+			program_fail_sys("cannot wait");
 	}
 }
 
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
 	listener = loopback_listen((uint16_t)program_number(argv[1], 1, UINT16_MAX));
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll == -1 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) == -1)
-		program_fail("cannot wait");
+		program_fail_sys("cannot wait");
 	for (;;) {
 		int count = epoll_wait(epoll, events, EVENTS, -1);
 
