@@ -70,7 +70,7 @@ class Bench:
         self.descriptors = raise_descriptors()
         self.programs = Programs(self.build / "bench", self.load_cpus)
         self.next_port = options.port
-        self.shared, self.proxies, self.spawned, self.named = {}, {}, [], {}
+        self.shared, self.proxies, self.made, self.spawned, self.named = {}, {}, [], [], {}
         self.peers = {"nginx": find_program(self, "nginx"), "haproxy": find_program(self, "haproxy")}
         for kind in ("nginx", "haproxy"):
             for number, path in enumerate(getattr(options, kind), 2):
@@ -119,7 +119,8 @@ class Bench:
             base, _, tuned = name.rpartition("-")
             program = self.peers.get(base) or find_program(self, kind.kind)
             variant = variant or (tuned if base else "")
-        return kind(self, name, program, variant=variant, **more)
+        self.made.append(kind(self, name, program, variant=variant, **more))
+        return self.made[-1]
 
     def proxy(self, name):
         """The one that stays up for all rows about requests."""
@@ -168,6 +169,8 @@ class Bench:
 
     def close(self):
         self.rest()
+        for proxy in self.made:
+            proxy.stop()
         for process in self.spawned:
             stop(process)
         self.programs.stop_all()
