@@ -21,8 +21,9 @@ def running(place):
     """run.sh in the foreground of a process group of its own, as in a terminal."""
     output = place / "output"
     with output.open("wb") as log:
-        script = subprocess.Popen([EXAMPLE / "run.sh", BINARY], stdin=subprocess.DEVNULL,
-                                  stdout=log, stderr=log, start_new_session=True)
+        # whoever started the tests in the background has SIGINT ignored, which a shell cannot undo
+        script = subprocess.Popen(["env", "--default-signal=INT", EXAMPLE / "run.sh", BINARY],
+                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     eventually(lambda: script.poll() is not None or "Ctrl-C" in output.read_text(), 20)
     script.output = output
     yield script
