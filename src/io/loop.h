@@ -61,6 +61,11 @@ void loop_task_init(struct loop_task *task, void (*on_turn_end)(struct loop_task
 /* At the end of this turn; once, however often it is asked for. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 
+static inline bool loop_task_is_queued(const struct loop_task *task)
+{
+	return !list_is_empty(&task->link);
+}
+
 /* Not run, if it was asked for. */
 void loop_task_cancel(struct loop_task *task);
 

@@ -21,9 +21,6 @@ enum { INFORMATIONAL_MAX = 16, HINTS_MAX = 8 };
 /* proxy-buffer-size only ever raises this (security spec, U5). */
 enum { RESPONSE_HEAD_MIN = 32 * 1024 };
 
-/* A body of that size stays in the buffer behind any head, for another attempt. */
-enum { KEPT_BODY_SURE = 4096 };
-
 static void attempt_send(struct exchange *exchange);
 
 /*
@@ -89,27 +86,15 @@ static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
 	}
 }
 
-/* The request is harmless to send twice, and its body surely stays in the buffer. */
-static bool can_be_repeated(const struct exchange *exchange)
-{
-	const struct request_head *request = &exchange->request;
-
-	return method_is_idempotent(request->method_id) &&
-	       (request->framing == BODY_NONE ||
-		(request->framing == BODY_LENGTH && request->content_length <= KEPT_BODY_SURE));
-}
-
 static struct upstream *take_pooled(struct exchange *exchange,
 				    const struct endpoint_record *endpoint)
 {
 	struct worker *worker = exchange->worker;
-	enum conn_pool_look look = can_be_repeated(exchange) ? CONN_POOL_LOOK_TURN
-							     : CONN_POOL_LOOK_KERNEL;
 	struct upstream *upstream;
 
 	if (exchange->fresh_connection)
 		return NULL;
-	upstream = conn_pool_take(&worker->pool, endpoint, look);
+	upstream = conn_pool_take(&worker->pool, endpoint);
 	if (upstream == NULL)
 		return NULL;
 	upstream->exchange = exchange;
@@ -238,7 +223,8 @@ static bool give_leave(struct exchange *exchange)
 {
 	const struct iobuf *in = exchange->downstream->in;
 
-	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end)
+	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end ||
+	    exchange->to_upstream.reader.total > 0 || exchange->owed.len > 0)
 		return true;
 	exchange->continue_sent = true;
 	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -356,6 +342,7 @@ static void start_again(struct exchange *exchange)
 {
 	attempt_drop(exchange);
 	relay_fini(&exchange->to_upstream);
+	deadline_clear(&exchange->client_deadline);
 	if (exchange->state != EXCHANGE_ROUTING)
 		exchange_move(exchange, EXCHANGE_ROUTING);
 	body_reader_rewind(&exchange->to_upstream.reader);

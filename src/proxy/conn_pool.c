@@ -2,7 +2,6 @@
 #include "proxy/conn_pool.h"
 
 #include <stdlib.h>
-#include <sys/epoll.h>
 
 #include "base/bug.h"
 #include "base/memory.h"
@@ -57,17 +56,7 @@ static bool leads_to(const struct upstream *upstream, const struct endpoint_reco
 	       upstream->at.port == endpoint->port && ip_equals(&upstream->at.ip, &endpoint->ip);
 }
 
-/* Whether anything arrived that nobody asked for: then it is no longer fit for a request. The loop has
- * marked all sources of this turn before it called the first. */
-static bool has_news(const struct upstream *upstream, enum conn_pool_look look)
-{
-	if ((upstream->transport.source.ready & ~EPOLLOUT) != 0)
-		return true;
-	return look == CONN_POOL_LOOK_KERNEL && transport_has_news(&upstream->transport);
-}
-
-struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
-				enum conn_pool_look look)
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint)
 {
 	struct upstream *upstream = *head_of(pool, endpoint->slot);
 
@@ -75,7 +64,7 @@ struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_re
 		struct upstream *next = upstream->next;
 
 		if (leads_to(upstream, endpoint)) {
-			if (!has_news(upstream, look)) {
+			if (!transport_has_news(&upstream->transport)) {
 				conn_pool_remove(pool, upstream);
 				return upstream;
 			}

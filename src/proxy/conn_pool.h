@@ -21,13 +21,9 @@ struct conn_pool {
 void conn_pool_init(struct conn_pool *pool, uint32_t slot_count);
 void conn_pool_fini(struct conn_pool *pool);
 
-/* Takes an idle connection to that endpoint out, or NULL. One with unread news is never given. */
-enum conn_pool_look {
-	CONN_POOL_LOOK_TURN,   /* what the loop knows of this turn is enough */
-	CONN_POOL_LOOK_KERNEL, /* ask the kernel once more: the request could not be sent twice */
-};
-struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
-				enum conn_pool_look look);
+/* Takes an idle connection to that endpoint out, or NULL. The kernel is asked once more: one on which anything
+ * has come meanwhile is closed and never given (security spec, U8). */
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint);
 
 void conn_pool_put(struct conn_pool *pool, struct upstream *upstream);
 

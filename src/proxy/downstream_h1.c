@@ -344,6 +344,8 @@ static void on_busy(struct downstream *downstream, uint32_t events)
 		on_input_end(downstream);
 	else if (is_gone(downstream, events))
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+	else if (exchange->state == EXCHANGE_HEAD && loop_task_is_queued(&exchange->task))
+		return; /* what lies in the buffer comes first, at the end of this turn */
 	else if (exchange->state == EXCHANGE_HEAD)
 		read_head(downstream);
 	else
@@ -409,8 +411,10 @@ static void go_on(struct downstream *downstream)
 		return;
 	}
 	iobuf_compact(downstream->in);
-	if (become_busy(downstream))
-		loop_defer(downstream->worker->loop, &downstream->exchange->task);
+	if (!become_busy(downstream))
+		return;
+	note_start(downstream);
+	loop_defer(downstream->worker->loop, &downstream->exchange->task);
 }
 
 static void begin_linger(struct downstream *downstream)

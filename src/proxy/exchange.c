@@ -332,14 +332,6 @@ void exchange_cut(struct exchange *exchange, enum fault fault)
 	exchange_end(exchange);
 }
 
-/* Where nothing of the head has left yet, the client can still be told. */
-static void fail_response(struct exchange *exchange, enum fault fault)
-{
-	if (exchange->to_downstream.sender.sent == 0)
-		exchange->response_started = false;
-	exchange_answer(exchange, fault);
-}
-
 /* False: the exchange has ended or is being answered. */
 static bool pump_response(struct exchange *exchange)
 {
@@ -354,10 +346,10 @@ static bool pump_response(struct exchange *exchange)
 		return true;
 	case RELAY_CUT:
 	case RELAY_TOO_LARGE:
-		fail_response(exchange, FAULT_RESPONSE_CUT);
+		exchange_answer(exchange, FAULT_RESPONSE_CUT);
 		return false;
 	case RELAY_BAD:
-		fail_response(exchange, FAULT_BAD_RESPONSE_BODY);
+		exchange_answer(exchange, FAULT_BAD_RESPONSE_BODY);
 		return false;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
@@ -475,6 +467,9 @@ void exchange_answer(struct exchange *exchange, enum fault fault)
 	exchange->fault = fault;
 	if (facts->side == FAULT_SIDE_DOWNSTREAM)
 		exchange->keep_alive = false;
+	/* where nothing of the head has left yet, the client can still be told */
+	if (exchange->state == EXCHANGE_RELAYING && exchange->to_downstream.sender.sent == 0)
+		exchange->response_started = false;
 	if (exchange->response_started)
 		exchange_end(exchange);
 	else

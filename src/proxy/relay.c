@@ -71,8 +71,10 @@ static bool takes_pipe(struct relay *relay)
 	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL)
 		return false;
 	relay->pipe = pipe_pool_take(relay->pipes);
-	if (relay->pipe == NULL)
+	if (relay->pipe == NULL) {
+		relay->pipes = NULL; /* not asked for again by this body */
 		return false;
+	}
 	return true;
 }
 

@@ -7,9 +7,11 @@
 #include "proxy/worker.h"
 
 /* A client's own field: whether it goes on. */
-static bool passes(const struct header *header, const struct forwarded *forwarded)
+static bool passes(const struct exchange *exchange, const struct header *header,
+		   const struct forwarded *forwarded)
 {
-	if (header->dropped)
+	if (header->dropped || (header->id == HEADER_X_ORIGINAL_URI &&
+				exchange->table->routes.settings->add_original_uri))
 		return false;
 	switch (header_request_way((enum header_id)header->id)) {
 	case HEADER_WAY_PASS:
@@ -58,7 +60,7 @@ struct span request_out_write(struct exchange *exchange)
 	h1_write_field(&writer, HEADER_HOST, forwarded.host);
 	forwarded_write(exchange, &forwarded, &writer);
 	for (uint32_t i = 0; i < request->header_count; i++)
-		if (passes(&request->headers[i], &forwarded))
+		if (passes(exchange, &request->headers[i], &forwarded))
 			h1_write_header(&writer, &request->headers[i]);
 	write_connection(exchange, &writer);
 	write_framing(request, &writer);

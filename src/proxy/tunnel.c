@@ -106,14 +106,22 @@ static uint64_t passed(const struct exchange *exchange)
 	       exchange->to_downstream.reader.total + exchange->to_downstream.sender.sent;
 }
 
+/* The pod takes no more: what it still has to say is passed on all the same. */
+static void end_way(struct relay *relay)
+{
+	relay->sender.first = relay->sender.count;
+	relay->sender.last = true;
+}
+
 void tunnel_pump(struct exchange *exchange)
 {
-	bool sound = pump_way(exchange, &exchange->to_upstream) &&
-		     pump_way(exchange, &exchange->to_downstream);
-	bool done = message_sender_is_done(&exchange->to_upstream.sender) &&
-		    message_sender_is_done(&exchange->to_downstream.sender);
+	bool sound;
 
-	if (!sound || done)
+	if (!pump_way(exchange, &exchange->to_upstream))
+		end_way(&exchange->to_upstream);
+	sound = pump_way(exchange, &exchange->to_downstream);
+	if (!sound || (message_sender_is_done(&exchange->to_upstream.sender) &&
+		       message_sender_is_done(&exchange->to_downstream.sender)))
 		tunnel_end(exchange, FAULT_NONE);
 	else
 		deadline_set(&exchange->upstream_deadline, exchange->worker->timers,

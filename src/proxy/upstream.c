@@ -133,6 +133,6 @@ void upstream_release(struct upstream *upstream, bool reusable)
 	worker->counters->upstream_idle_now++;
 	conn_pool_put(&worker->pool, upstream);
 	timer_start(worker->timers, &upstream->timer, settings->upstream_keepalive_timeout_ms);
-	if (worker->pool.count > settings->upstream_keepalive_connections)
+	while (worker->pool.count > settings->upstream_keepalive_connections)
 		upstream_close(container_of(list_first(&worker->pool.lru), struct upstream, lru));
 }

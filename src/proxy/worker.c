@@ -315,11 +315,11 @@ static void end_clients(struct worker *worker)
 
 static void fini_parts(struct worker *worker)
 {
-	end_clients(worker);
-	conn_pool_close_all(&worker->pool);
 	if (!worker->draining && worker->serving)
 		for (uint32_t i = 0; i < worker->listener_count; i++)
 			listener_stop(&worker->listeners[i]);
+	end_clients(worker);
+	conn_pool_close_all(&worker->pool);
 	access_log_flush(&worker->log);
 	timer_stop(worker->timers, &worker->log_timer);
 	timer_stop(worker->timers, &worker->drain_timer);

@@ -8,7 +8,7 @@
 #include "proxy/tables.h"
 
 /* How far back a chain of proxies is followed (security spec, F4). */
-enum { CHAIN_MAX = 32, CHAIN_TEXT_MAX = 2048 };
+enum { CHAIN_MAX = 32 };
 
 static bool is_trusted(const struct routes *routes, const struct ip *ip)
 {
@@ -91,33 +91,43 @@ struct span forwarded_own_host(struct exchange *exchange)
 	return arena_copy(&exchange->arena, span_make(text, ip_port_write(text, &local)));
 }
 
-/* Several lines of the field are one list (RFC 9110, 5.3). */
-static struct span join_chain(struct exchange *exchange)
+static bool is_in_chain(const struct header *header)
+{
+	return header->id == HEADER_X_FORWARDED_FOR && header->value.len > 0;
+}
+
+/* Several lines of the field are one list (RFC 9110, 5.3). Never cut: the right end is what a trusted proxy
+ * wrote. {NULL, 0} with *lost: there is no memory for it. */
+static struct span join_chain(struct exchange *exchange, bool *lost)
 {
 	const struct request_head *request = &exchange->request;
-	struct span chain = {NULL, 0};
+	struct span first = {NULL, 0};
+	size_t length = 0;
+	size_t lines = 0;
+	char *joined;
 
-	if (!request_head_has(request, HEADER_X_FORWARDED_FOR))
-		return chain;
 	for (uint32_t i = 0; i < request->header_count; i++) {
-		struct span value = request->headers[i].value;
-		char *joined;
-
-		if (request->headers[i].id != HEADER_X_FORWARDED_FOR || value.len == 0)
+		if (!is_in_chain(&request->headers[i]))
 			continue;
-		if (chain.len == 0) {
-			chain = value;
-			continue;
-		}
-		joined = arena_take_bytes(&exchange->arena, chain.len + 2 + value.len);
-		if (joined == NULL)
-			break;
-		memcpy(joined, chain.ptr, chain.len);
-		memcpy(joined + chain.len, ", ", 2);
-		memcpy(joined + chain.len + 2, value.ptr, value.len);
-		chain = span_make(joined, chain.len + 2 + value.len);
+		first = lines++ == 0 ? request->headers[i].value : first;
+		length += request->headers[i].value.len + 2;
 	}
-	return chain;
+	if (lines < 2)
+		return first;
+	joined = arena_take_bytes(&exchange->arena, length);
+	*lost = joined == NULL;
+	if (joined == NULL)
+		return (struct span){NULL, 0};
+	first = span_make(joined, length - 2);
+	for (uint32_t i = 0; i < request->header_count; i++) {
+		if (!is_in_chain(&request->headers[i]))
+			continue;
+		memcpy(joined, request->headers[i].value.ptr, request->headers[i].value.len);
+		joined += request->headers[i].value.len;
+		memcpy(joined, ", ", 2);
+		joined += 2;
+	}
+	return first;
 }
 
 static void set_port(struct forwarded *forwarded, unsigned port)
@@ -172,7 +182,10 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 		forwarded->host = forwarded_own_host(exchange);
 	if (forwarded->trusted)
 		believe(exchange, forwarded);
-	forwarded->chain = join_chain(exchange);
+	forwarded->lost = false;
+	forwarded->chain = request_head_has(&exchange->request, HEADER_X_FORWARDED_FOR)
+				   ? join_chain(exchange, &forwarded->lost)
+				   : span_make(NULL, 0);
 	forwarded->client_length = ip_write(forwarded->client_text, &exchange->client.ip);
 }
 
@@ -217,20 +230,22 @@ void forwarded_find_request_id(struct exchange *exchange)
 }
 
 /* The client's chain and the peer behind it. */
-static void write_chain(const struct exchange *exchange, struct span chain,
-			struct h1_writer *writer)
+static void write_chain(struct exchange *exchange, struct span chain, struct h1_writer *writer)
 {
-	char full[CHAIN_TEXT_MAX];
-	size_t length = span_take(chain, CHAIN_TEXT_MAX - IP_TEXT_SIZE - 2).len;
+	char *full = arena_take_bytes(&exchange->arena, chain.len + 2 + IP_TEXT_SIZE);
+	size_t length = chain.len + 2;
 
-	memcpy(full, chain.ptr, length);
-	memcpy(full + length, ", ", 2);
-	length += 2;
+	if (full == NULL) {
+		writer->fault = H1_WRITER_FULL;
+		return;
+	}
+	memcpy(full, chain.ptr, chain.len);
+	memcpy(full + chain.len, ", ", 2);
 	length += ip_write(full + length, &exchange->downstream->peer.ip);
 	h1_write_field(writer, HEADER_X_FORWARDED_FOR, span_make(full, length));
 }
 
-static void write_for(const struct exchange *exchange, const struct forwarded *forwarded,
+static void write_for(struct exchange *exchange, const struct forwarded *forwarded,
 		      struct h1_writer *writer)
 {
 	const struct table_settings *settings = exchange->table->routes.settings;
@@ -246,12 +261,14 @@ static void write_for(const struct exchange *exchange, const struct forwarded *f
 	write_chain(exchange, chain, writer);
 }
 
-void forwarded_write(const struct exchange *exchange, const struct forwarded *forwarded,
+void forwarded_write(struct exchange *exchange, const struct forwarded *forwarded,
 		     struct h1_writer *writer)
 {
 	struct span client = span_make(forwarded->client_text, forwarded->client_length);
 	struct span hosts = field(exchange, HEADER_X_FORWARDED_HOST);
 
+	if (forwarded->lost)
+		writer->fault = H1_WRITER_FULL;
 	if (exchange->request_id.len > 0)
 		h1_write_field(writer, HEADER_X_REQUEST_ID, exchange->request_id);
 	h1_write_field(writer, HEADER_X_REAL_IP, client);

@@ -14,6 +14,7 @@ struct exchange;
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
 	bool trusted;      /* the peer's own forwarded fields are believed */
+	bool lost;         /* there was no memory for the chain: nothing may be written */
 	struct span chain; /* the client's X-Forwarded-For as received, all of its lines */
 	struct span host;  /* best host, as it is sent */
 	struct span proto;
@@ -39,5 +40,5 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded);
 void forwarded_find_request_id(struct exchange *exchange);
 
 /* X-Request-ID, X-Real-IP, X-Forwarded-* and their kin. */
-void forwarded_write(const struct exchange *exchange, const struct forwarded *forwarded,
+void forwarded_write(struct exchange *exchange, const struct forwarded *forwarded,
 		     struct h1_writer *writer);

@@ -79,9 +79,9 @@ static bool is_closed(unsigned index)
 	return recv(peers[index], &byte, 1, 0) == 0;
 }
 
-static struct upstream *take(enum conn_pool_look look)
+static struct upstream *take(void)
 {
-	return conn_pool_take(&worker->pool, &endpoint, look);
+	return conn_pool_take(&worker->pool, &endpoint);
 }
 
 /* What a taken connection is for the worker: it belongs to nobody until it is put back. */
@@ -154,10 +154,10 @@ static void a_connection_is_used_again(void **state)
 	(void)state;
 	given_idle(1);
 	assert_counts(1, 0);
-	taken = take(CONN_POOL_LOOK_KERNEL);
+	taken = take();
 
 	assert_ptr_equal(taken, opened[0]);
-	assert_null(take(CONN_POOL_LOOK_TURN));
+	assert_null(take());
 	put_back(taken);
 }
 
@@ -168,13 +168,13 @@ static void the_one_used_last_is_used_next(void **state)
 
 	(void)state;
 	given_idle(3);
-	first = take(CONN_POOL_LOOK_TURN);
+	first = take();
 	assert_ptr_equal(first, opened[2]);
-	second = take(CONN_POOL_LOOK_TURN);
+	second = take();
 	assert_ptr_equal(second, opened[1]);
 
 	put_back(first);
-	assert_ptr_equal(take(CONN_POOL_LOOK_TURN), first);
+	assert_ptr_equal(take(), first);
 	put_back(second);
 	put_back(first);
 }
@@ -186,13 +186,13 @@ static void a_connection_leads_to_its_own_endpoint_alone(void **state)
 	(void)state;
 	given_idle(1);
 	other.slot = 1;
-	assert_null(conn_pool_take(&worker->pool, &other, CONN_POOL_LOOK_TURN));
+	assert_null(conn_pool_take(&worker->pool, &other));
 	other = endpoint;
 	other.incarnation++;
-	assert_null(conn_pool_take(&worker->pool, &other, CONN_POOL_LOOK_TURN));
+	assert_null(conn_pool_take(&worker->pool, &other));
 	other = endpoint;
 	other.port++;
-	assert_null(conn_pool_take(&worker->pool, &other, CONN_POOL_LOOK_TURN));
+	assert_null(conn_pool_take(&worker->pool, &other));
 
 	assert_counts(1, 0);
 }
@@ -209,8 +209,8 @@ static void endpoints_of_names_are_told_apart_by_their_address(void **state)
 	other = endpoint;
 	assert_true(ip_parse(S("127.0.0.2"), &other.ip));
 
-	assert_null(conn_pool_take(&worker->pool, &other, CONN_POOL_LOOK_TURN));
-	taken = take(CONN_POOL_LOOK_TURN);
+	assert_null(conn_pool_take(&worker->pool, &other));
+	taken = take();
 	assert_ptr_equal(taken, opened[1]);
 	put_back(taken);
 }
@@ -234,7 +234,7 @@ static void what_was_used_meanwhile_has_not_idled_longest(void **state)
 	(void)state;
 	apply_settings(2, 100, 60000);
 	given_idle(2);
-	again = take(CONN_POOL_LOOK_TURN);
+	again = take();
 	put_back(again);
 	again = opened[0];
 	conn_pool_remove(&worker->pool, again);
@@ -245,17 +245,16 @@ static void what_was_used_meanwhile_has_not_idled_longest(void **state)
 	assert_true(is_closed(1));
 }
 
-static void one_with_news_of_this_turn_is_closed_and_the_next_given(void **state)
+static void one_with_news_is_closed_and_the_next_given(void **state)
 {
 	struct upstream *taken;
 
 	(void)state;
 	given_idle(2);
-	opened[1]->transport.source.ready = EPOLLIN | EPOLLOUT;
-	taken = take(CONN_POOL_LOOK_TURN);
+	assert_int_equal(write(peers[1], "x", 1), 1);
+	taken = take();
 
 	assert_ptr_equal(taken, opened[0]);
-	assert_true(is_closed(1));
 	put_back(taken);
 	assert_counts(1, 0);
 }
@@ -266,7 +265,7 @@ static void room_to_write_is_no_news(void **state)
 	given_idle(1);
 	opened[0]->transport.source.ready = EPOLLOUT;
 
-	assert_ptr_equal(take(CONN_POOL_LOOK_TURN), opened[0]);
+	assert_ptr_equal(take(), opened[0]);
 	put_back(opened[0]);
 }
 
@@ -278,11 +277,9 @@ static void the_kernel_knows_news_that_the_loop_has_not_seen(void **state)
 	given_idle(3);
 	assert_int_equal(write(peers[2], "x", 1), 1);
 	shutdown(peers[1], SHUT_WR);
-	taken = take(CONN_POOL_LOOK_TURN);
-	assert_ptr_equal(taken, opened[2]);
-	put_back(taken);
 
-	taken = take(CONN_POOL_LOOK_KERNEL);
+	taken = take();
+
 	assert_ptr_equal(taken, opened[0]);
 	put_back(taken);
 	assert_counts(1, 0);
@@ -389,7 +386,7 @@ int main(void)
 		TEST(endpoints_of_names_are_told_apart_by_their_address),
 		TEST(where_there_are_too_many_the_one_that_idled_longest_goes),
 		TEST(what_was_used_meanwhile_has_not_idled_longest),
-		TEST(one_with_news_of_this_turn_is_closed_and_the_next_given),
+		TEST(one_with_news_is_closed_and_the_next_given),
 		TEST(room_to_write_is_no_news),
 		TEST(the_kernel_knows_news_that_the_loop_has_not_seen),
 		TEST(an_idle_connection_that_its_peer_closes_leaves_the_pool),
