@@ -110,15 +110,15 @@ static void dump_both(const struct table_source *source, struct buf *out)
 	struct buf part = {0};
 
 	buf_add(out, S("{\n"));
-	if (source->has_routes) {
-		dump_routes(&source->routes, DUMP_ALL, &part);
+	if (table_source_has(source, TABLE_ROUTES)) {
+		dump_routes(&source->tables[TABLE_ROUTES], DUMP_ALL, &part);
 		add_member("routes", buf_span(&part), out);
 	}
-	if (source->has_routes && source->has_endpoints)
+	if (table_source_has(source, TABLE_ROUTES) && table_source_has(source, TABLE_ENDPOINTS))
 		buf_add(out, S(",\n"));
-	if (source->has_endpoints) {
+	if (table_source_has(source, TABLE_ENDPOINTS)) {
 		buf_clear(&part);
-		dump_endpoints(&source->endpoints, DUMP_ALL, &part);
+		dump_endpoints(&source->tables[TABLE_ENDPOINTS], DUMP_ALL, &part);
 		add_member("endpoints", buf_span(&part), out);
 	}
 	buf_add(out, S("\n}\n"));
@@ -129,16 +129,16 @@ static int dump(const struct table_source *source, enum kind_word kind, struct e
 {
 	struct buf out = {0};
 
-	if (kind == KIND_ROUTES && !source->has_routes)
+	if (kind == KIND_ROUTES && !table_source_has(source, TABLE_ROUTES))
 		return error_set(err, "there are no routes to show");
-	if (kind == KIND_ENDPOINTS && !source->has_endpoints)
+	if (kind == KIND_ENDPOINTS && !table_source_has(source, TABLE_ENDPOINTS))
 		return error_set(err, "there are no endpoints to show");
 	if (kind == KIND_BOTH)
 		dump_both(source, &out);
 	else if (kind == KIND_ROUTES)
-		dump_routes(&source->routes, DUMP_ALL, &out);
+		dump_routes(&source->tables[TABLE_ROUTES], DUMP_ALL, &out);
 	else
-		dump_endpoints(&source->endpoints, DUMP_ALL, &out);
+		dump_endpoints(&source->tables[TABLE_ENDPOINTS], DUMP_ALL, &out);
 	return print(&out);
 }
 
@@ -189,7 +189,7 @@ static int lookup(const struct table_source *source, char **words, int count, st
 
 	if (take_request(words, count, &host_text, &path_text, err) == -1)
 		return -1;
-	if (!source->has_routes)
+	if (!table_source_has(source, TABLE_ROUTES))
 		return error_set(err, "there are no routes to look up in");
 	arena_init(&arena, NULL, 0, SIZE_MAX);
 	if (!host_parse(host_text, &host))
@@ -199,9 +199,14 @@ static int lookup(const struct table_source *source, char **words, int count, st
 		error_set(err, "\"%.*s\" is not a path; it begins with '/'", (int)path_text.len,
 			  path_text.ptr);
 	else {
-		dump_lookup(&source->routes, source->has_endpoints ? &source->endpoints : NULL,
+		dump_lookup(&source->tables[TABLE_ROUTES],
+			    table_source_has(source, TABLE_ENDPOINTS)
+				    ? &source->tables[TABLE_ENDPOINTS]
+				    : NULL,
 			    host.name, uri.match_path, &out);
-		found = is_route(routes_find(&source->routes, host.name, uri.match_path).route);
+		found = is_route(
+			routes_find(&source->tables[TABLE_ROUTES], host.name, uri.match_path)
+				.route);
 	}
 	arena_fini(&arena);
 	if (out.len == 0)

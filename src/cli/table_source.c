@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/table_source.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,19 +19,31 @@
 /* An instance answers at once or hangs. */
 enum { ANSWER_MAX_MS = 5000 };
 
-static int verify(struct table_source *source, enum table_kind kind, struct span bytes,
-		  struct error *err)
+static void init(struct table_source *source)
 {
-	if (kind == TABLE_ROUTES) {
-		if (routes_verify(bytes, &source->routes, err) == -1)
-			return -1;
-		source->has_routes = true;
-	} else {
-		if (endpoints_verify(bytes, &source->endpoints, err) == -1)
-			return -1;
-		source->has_endpoints = true;
-	}
-	return 0;
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		shards_init(&source->tables[kind], kind);
+}
+
+static void give_back(struct span bytes)
+{
+	free((void *)(uintptr_t)bytes.ptr);
+}
+
+/* bytes are taken. */
+static int take_bytes(struct table_source *source, enum table_kind kind, struct buf *bytes,
+		      struct error *err)
+{
+	return shards_apply(&source->tables[kind], buf_span(bytes), give_back, err);
+}
+
+static int take_memory(struct table_source *source, enum table_kind kind, int fd, struct error *err)
+{
+	struct span bytes;
+
+	if (seal_map(fd, &bytes, err) == -1)
+		return -1;
+	return shards_apply(&source->tables[kind], bytes, seal_unmap, err);
 }
 
 /* What a running instance hands out, as it comes in. */
@@ -51,10 +64,8 @@ static void on_message(struct channel *channel, const struct message *message, i
 	if (fd == -1)
 		return;
 	if (message->kind == MESSAGE_SEGMENT && message->table < TABLE_KIND_COUNT &&
-	    source->mapped[message->table].ptr == NULL) {
-		if (seal_map(fd, &source->mapped[message->table], receiving->err) == -1 ||
-		    verify(source, message->table, source->mapped[message->table],
-			   receiving->err) == -1)
+	    !table_source_has(source, message->table)) {
+		if (take_memory(source, message->table, fd, receiving->err) == -1)
 			receiving->result = -1;
 	}
 	close(fd);
@@ -103,8 +114,10 @@ static int receive(struct table_source *source, int fd, struct error *err)
 static int read_stored(struct table_source *source, const char *directory, struct error *err)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
-		if (state_read(directory, kind, &source->bytes[kind], err) == -1 ||
-		    verify(source, kind, buf_span(&source->bytes[kind]), err) == -1)
+		struct buf bytes = {0};
+
+		if (state_read(directory, kind, &bytes, err) == -1 ||
+		    take_bytes(source, kind, &bytes, err) == -1)
 			return -1;
 	}
 	return 0;
@@ -116,10 +129,11 @@ int table_source_open_state(struct table_source *source, const char *directory, 
 	int fd;
 	int result;
 
-	*source = (struct table_source){0};
+	init(source);
 	fd = handout_connect(directory, &not_running);
 	result = fd != -1 ? receive(source, fd, err) : read_stored(source, directory, err);
-	if (result == 0 && !source->has_routes && !source->has_endpoints)
+	if (result == 0 && !table_source_has(source, TABLE_ROUTES) &&
+	    !table_source_has(source, TABLE_ENDPOINTS))
 		result = error_set(err, "the running instance has no table yet");
 	if (result == -1)
 		table_source_close(source);
@@ -140,19 +154,18 @@ int table_source_open_file(struct table_source *source, const char *path, struct
 	struct buf bytes = {0};
 	int kind;
 
-	*source = (struct table_source){0};
+	init(source);
 	if (file_read(path, TABLE_SEGMENT_MAX, &bytes, err) == -1) {
 		buf_fini(&bytes);
 		return -1;
 	}
 	kind = find_kind(buf_span(&bytes), path, err);
-	if (kind == -1 || verify(source, (enum table_kind)kind, buf_span(&bytes), err) == -1) {
-		if (kind != -1)
-			error_prefix(err, "%s: ", path);
+	if (kind == -1) {
 		buf_fini(&bytes);
 		return -1;
 	}
-	source->bytes[kind] = bytes;
+	if (take_bytes(source, (enum table_kind)kind, &bytes, err) == -1)
+		return error_prefix(err, "%s: ", path);
 	return 0;
 }
 
@@ -186,17 +199,26 @@ static void on_settled(void *owner, const struct diagnostics *diagnostics)
 	(void)diagnostics;
 }
 
-static void compile(struct table_source *source, struct objects *objects,
-		    const struct model_options *options)
+static int compile(struct table_source *source, struct objects *objects,
+		   const struct model_options *options, struct error *err)
 {
 	struct model *model = model_build(&objects->store, options, &objects->diagnostics);
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
+	struct buf routes = {0};
+	struct buf endpoints = {0};
+	int result = 0;
 
-	compile_routes(model, options, ids, 1, clock_wall_ns(), &source->bytes[TABLE_ROUTES]);
-	compile_endpoints(model, &objects->store, options, ids, 1, clock_wall_ns(),
-			  &source->bytes[TABLE_ENDPOINTS], &objects->diagnostics);
-	ids_free(ids);
+	/* a part that is too large is missed below */
+	compiler_note(compiler, model, NULL, 1);
+	(void)compile_routes(compiler, model, options, 1, clock_wall_ns(), &routes);
+	(void)compile_endpoints(compiler, &objects->store, options, 1, clock_wall_ns(), &endpoints);
+	if (take_bytes(source, TABLE_ROUTES, &routes, err) == -1)
+		result = -1;
+	if (take_bytes(source, TABLE_ENDPOINTS, &endpoints, err) == -1)
+		result = -1;
+	compiler_free(compiler);
 	model_free(model);
+	return result;
 }
 
 int table_source_open_manifests(struct table_source *source, const char *directory,
@@ -216,17 +238,15 @@ int table_source_open_manifests(struct table_source *source, const char *directo
 		.on_listed = on_listed,
 		.on_settled = on_settled,
 	};
-	int result = 0;
+	int result;
 
-	*source = (struct table_source){0};
+	init(source);
 	if (access(directory, R_OK) == -1)
 		return error_sys(err, "cannot read %s", directory);
 	store_init(&objects.store);
 	diagnostics_init(&objects.diagnostics);
 	source_dir_read_once(&directory, 1, &sink);
-	compile(source, &objects, &options);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT && result == 0; kind++)
-		result = verify(source, kind, buf_span(&source->bytes[kind]), err);
+	result = compile(source, &objects, &options, err);
 	store_fini(&objects.store);
 	diagnostics_fini(&objects.diagnostics);
 	if (result == -1)
@@ -236,10 +256,6 @@ int table_source_open_manifests(struct table_source *source, const char *directo
 
 void table_source_close(struct table_source *source)
 {
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
-		if (source->mapped[kind].ptr != NULL)
-			seal_unmap(source->mapped[kind]);
-		buf_fini(&source->bytes[kind]);
-	}
-	*source = (struct table_source){0};
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		shards_fini(&source->tables[kind]);
 }

@@ -1,35 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model becomes segments. Pure: the model and the ids given so far in, bytes and stable ids out. The only
+/* The model becomes shards. Pure: the model and the numbers given so far in, bytes and stable numbers out. The only
  * folder that sees model and table both.
+ *
+ * A compiler remembers which host and which upstream is in which shard, so that a change costs the shards that it
+ * touches and not the table. First it is told what changed, then it compiles what that makes old.
  */
 #pragma once
 
 #include "base/buf.h"
 #include "model/model.h"
 
-/* Which numbers are given to what: upstreams, endpoint slots, stat rows, each with an incarnation that grows
- * when a number gets another meaning. Lives as long as control; starts empty. A number that was
- * given back is used again as late as possible. */
-struct ids;
+/* What has which number (upstreams, endpoint slots, stat rows, each with an incarnation that grows when a number gets
+ * another meaning) and lies in which shard. Lives as long as control; starts empty. A number that was given back is
+ * used again as late as possible. */
+struct compiler;
 
-struct ids *ids_new(void);
+struct compiler *compiler_new(void);
 
-/* Incarnations begin above seed (0 without this call): with another seed for each life of control, routes of an
- * earlier life can only miss its endpoints and never meet those of another upstream. Right after ids_new. */
-void ids_seed(struct ids *ids, uint32_t seed);
+/* Incarnations begin above the first (0 without this call): with another seed for each life of control, routes of an
+ * earlier life can only miss its endpoints and never meet those of another upstream. The second is for the hash of
+ * hosts: with one that nobody knows, names cannot be made to collide. Right after compiler_new. */
+void compiler_seed(struct compiler *compiler, uint32_t incarnations, uint32_t hosts);
 
-void ids_free(struct ids *ids);
+void compiler_free(struct compiler *compiler);
 
-/* The `routes` segment of a model, complete but for being sealed. Appends to *out, which is empty; it stays
- * empty, here and below, where the segment would be larger than TABLE_SEGMENT_MAX. */
-void compile_routes(const struct model *model, const struct model_options *options, struct ids *ids,
-		    uint64_t generation, uint64_t built_wall_ns, struct buf *out);
+/* What changed in a model, by name; also what it has no more. All borrowed. */
+struct compile_changes {
+	const struct span *hosts;
+	size_t host_count;
+	const struct span *upstreams; /* keys; those too that have other endpoints only */
+	size_t upstream_count;
+};
 
-/* The `endpoints` segment. Upstreams of earlier models whose ids are still held (see ids_release) stay in it, so
- * that routes of before find them. diagnostics gets what model_endpoints has to say. */
-void compile_endpoints(const struct model *model, const struct store *store,
-		       const struct model_options *options, struct ids *ids, uint64_t generation,
-		       uint64_t built_wall_ns, struct buf *out, struct diagnostics *diagnostics);
+/* The model is like this now. changes: since the last call, settings excepted; NULL: everything may have changed.
+ * generation: that routes of this model will have. */
+void compiler_note(struct compiler *compiler, const struct model *model,
+		   const struct compile_changes *changes, uint64_t generation);
 
-/* Every worker obeys routes of that generation or later: ids that only earlier ones named are free. */
-void ids_release(struct ids *ids, uint64_t routes_generation);
+/* Slices of that Service changed: its upstreams have other endpoints from here on. Both are borrowed. */
+void compiler_note_service(struct compiler *compiler, struct span namespace, struct span service);
+
+/* An upstream got no number: everything is to be noted from now on, until all have one. */
+bool compiler_is_short(const struct compiler *compiler);
+
+/* Appends the shards of the `routes` table that are not known to be as they were, as a bundle of segments complete but
+ * for being sealed; nothing where all are. False, here and below: a shard would be larger than TABLE_SEGMENT_MAX and is
+ * left out. */
+bool compile_routes(struct compiler *compiler, const struct model *model,
+		    const struct model_options *options, uint64_t generation,
+		    uint64_t built_wall_ns, struct buf *out);
+
+/* The same of the `endpoints` table. Upstreams of earlier models whose numbers are still held (see compiler_release)
+ * stay in it, so that routes of before find them. */
+bool compile_endpoints(struct compiler *compiler, const struct store *store,
+		       const struct model_options *options, uint64_t generation,
+		       uint64_t built_wall_ns, struct buf *out);
+
+/* Appends what is wrong with endpoints of upstreams that the model has. */
+void compiler_diagnose(const struct compiler *compiler, struct diagnostics *diagnostics);
+
+/* Every worker obeys routes of that generation or later: numbers that only earlier ones named are free. True: the
+ * endpoints are to be compiled. */
+bool compiler_release(struct compiler *compiler, uint64_t routes_generation);

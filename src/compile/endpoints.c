@@ -2,8 +2,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "compile/compile.h"
-#include "compile/ids.h"
+#include "compile/compiler.h"
 #include "table/builder.h"
 #include "table/endpoints.h"
 
@@ -13,19 +12,60 @@ enum { WEIGHT = 1 };
 static_assert((int)MODEL_ENDPOINT_READY == (int)ENDPOINT_READY, "states");
 static_assert((int)MODEL_ENDPOINT_TERMINATING == (int)ENDPOINT_TERMINATING, "states");
 
-struct endpoints_compiler {
+/* The endpoints of one upstream on their way to take the place of those compiled last. */
+struct fresh {
+	struct ids_upstream *upstream;
+	struct endpoint_record *records; /* slot TABLE_NONE: none yet */
+	uint32_t count;
+};
+
+struct gathering {
+	struct compiler *compiler;
 	const struct store *store;
 	const struct model_options *options;
-	struct ids *ids;
-	struct builder builder;
-	struct diagnostics *diagnostics;
-	struct diagnostics unheard;      /* about upstreams that the model has no more */
-	struct arena arena;              /* what model_endpoints returns */
-	struct endpoint_record *records; /* of all upstreams in order; slot TABLE_NONE: none yet */
-	size_t record_count;
-	size_t record_room;
-	uint32_t *counts; /* of those, by upstream id */
+	struct arena arena; /* what model_endpoints returns */
+	struct fresh *fresh;
+	size_t count;
+	size_t room;
 };
+
+void compiler_ask(struct compiler *compiler, struct ids_upstream *upstream)
+{
+	list_remove(&upstream->asked);
+	list_add_last(&compiler->upstreams.asked, &upstream->asked);
+}
+
+static void make_old(struct upstream_shards *shards, const struct ids_upstream *upstream)
+{
+	if (shards->count > 0)
+		shards->old[upstream->id.number & (shards->count - 1)] = true;
+}
+
+static void leave_slots(struct ids *ids, const struct ids_upstream *upstream)
+{
+	for (uint32_t i = 0; i < upstream->record_count; i++)
+		ids_leave_slot(ids, upstream->records[i].slot);
+}
+
+static void drop_diagnostics(struct ids_upstream *upstream)
+{
+	list_remove(&upstream->faulty);
+	if (upstream->diagnostics == NULL)
+		return;
+	diagnostics_fini(upstream->diagnostics);
+	free(upstream->diagnostics);
+	upstream->diagnostics = NULL;
+}
+
+void compiler_forget(struct compiler *compiler, struct ids_upstream *upstream)
+{
+	make_old(&compiler->upstreams, upstream);
+	leave_slots(&compiler->ids, upstream);
+	upstream->record_count = 0;
+	drop_diagnostics(upstream);
+	list_remove(&upstream->asked);
+	list_remove(&upstream->starved);
+}
 
 static struct endpoint_record record_of(struct ids *ids, const struct model_endpoint *endpoint)
 {
@@ -37,39 +77,43 @@ static struct endpoint_record record_of(struct ids *ids, const struct model_endp
 		.slot = TABLE_NONE,
 	};
 
-	ids_slots_mark(ids, &endpoint->at, &record.slot, &record.incarnation);
+	ids_hold_slot(ids, &endpoint->at, &record.slot, &record.incarnation);
 	return record;
 }
 
-/* The endpoints of one upstream, behind those of the ones before. */
-static void gather(struct endpoints_compiler *compiler, const struct ids_upstream *upstream)
+/* What is wrong with an upstream that the model has no more is not told. */
+static void keep_diagnostics(struct compiler *compiler, struct ids_upstream *upstream,
+			     struct diagnostics *found)
 {
-	bool is_current = ids_upstream_is_current(compiler->ids, upstream);
-	const struct model_endpoint *endpoints = NULL;
-	uint32_t count = model_endpoints(compiler->store, compiler->options, &upstream->kept,
-					 &compiler->arena, &endpoints,
-					 is_current ? compiler->diagnostics : &compiler->unheard);
-
-	compiler->records = memory_grow_array(compiler->records, &compiler->record_room,
-					      compiler->record_count + count,
-					      sizeof(*compiler->records));
-	for (uint32_t i = 0; i < count; i++)
-		compiler->records[compiler->record_count++] = record_of(compiler->ids,
-									&endpoints[i]);
-	compiler->counts[upstream->id.number] = count;
+	drop_diagnostics(upstream);
+	if (found->first == NULL || !upstream->is_current) {
+		diagnostics_fini(found);
+		free(found);
+		return;
+	}
+	upstream->diagnostics = found;
+	list_add_last(&compiler->upstreams.faulty, &upstream->faulty);
 }
 
-/* Those are marked now that live on; the slots of the others are free before new ones are taken. */
-static void gather_all(struct endpoints_compiler *compiler)
+/* Asks the model for the endpoints of an upstream. */
+static void gather(struct gathering *gathering, struct ids_upstream *upstream)
 {
-	uint32_t end = ids_upstream_end(compiler->ids);
+	struct ids *ids = &gathering->compiler->ids;
+	struct diagnostics *found = memory_new(sizeof(*found));
+	const struct model_endpoint *endpoints = NULL;
+	struct fresh fresh = {.upstream = upstream};
 
-	compiler->counts = memory_new_array(end, sizeof(*compiler->counts));
-	ids_slots_begin(compiler->ids);
-	for (uint32_t id = 0; id < end; id++)
-		if (ids_upstream_at(compiler->ids, id) != NULL)
-			gather(compiler, ids_upstream_at(compiler->ids, id));
-	ids_slots_sweep(compiler->ids);
+	diagnostics_init(found);
+	fresh.count = model_endpoints(gathering->store, gathering->options, &upstream->kept,
+				      &gathering->arena, &endpoints, found);
+	keep_diagnostics(gathering->compiler, upstream, found);
+	if (fresh.count > 0)
+		fresh.records = memory_new_array(fresh.count, sizeof(*fresh.records));
+	for (uint32_t i = 0; i < fresh.count; i++)
+		fresh.records[i] = record_of(ids, &endpoints[i]);
+	gathering->fresh = memory_grow_array(gathering->fresh, &gathering->room,
+					     gathering->count + 1, sizeof(*gathering->fresh));
+	gathering->fresh[gathering->count++] = fresh;
 }
 
 /* False: no slot is left, so nobody could count its load, and it gets no requests. */
@@ -78,77 +122,140 @@ static bool has_slot(struct ids *ids, struct endpoint_record *record)
 	struct ip_port at = {.ip = record->ip, .port = record->port};
 
 	return record->slot != TABLE_NONE ||
-	       ids_slots_take(ids, &at, &record->slot, &record->incarnation);
+	       ids_take_slot(ids, &at, &record->slot, &record->incarnation);
 }
 
-static void add_upstream(struct endpoints_compiler *compiler, const struct ids_upstream *upstream,
-			 struct endpoint_record *records, uint32_t count)
+/* Gives the new ones their slots; the upstream has them from here on. */
+static void install(struct compiler *compiler, const struct fresh *fresh)
 {
-	struct builder *builder = &compiler->builder;
-	struct upstream_record record = {
+	struct ids_upstream *upstream = fresh->upstream;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < fresh->count; i++)
+		if (has_slot(&compiler->ids, &fresh->records[i]))
+			fresh->records[count++] = fresh->records[i];
+	free(upstream->records);
+	upstream->records = fresh->records;
+	upstream->record_count = count;
+	if (count < fresh->count)
+		list_add_last(&compiler->upstreams.starved, &upstream->starved);
+	make_old(&compiler->upstreams, upstream);
+}
+
+/* Who got no slot when there were none is asked again when there are. */
+static void ask_starved(struct compiler *compiler)
+{
+	if (!ids_has_slot(&compiler->ids))
+		return;
+	list_for_each_safe (link, &compiler->upstreams.starved) {
+		struct ids_upstream *upstream = container_of(link, struct ids_upstream, starved);
+
+		list_remove(&upstream->starved);
+		compiler_ask(compiler, upstream);
+	}
+}
+
+/* First slots that live on are held, then the others become free, then new ones are taken. */
+static void gather_all(struct gathering *gathering)
+{
+	struct compiler *compiler = gathering->compiler;
+	struct list *link;
+
+	ask_starved(compiler);
+	while ((link = list_first(&compiler->upstreams.asked)) != NULL) {
+		list_remove(link);
+		gather(gathering, container_of(link, struct ids_upstream, asked));
+	}
+	for (size_t i = 0; i < gathering->count; i++)
+		leave_slots(&compiler->ids, gathering->fresh[i].upstream);
+	for (size_t i = 0; i < gathering->count; i++) {
+		list_remove(&gathering->fresh[i].upstream->starved);
+		install(compiler, &gathering->fresh[i]);
+	}
+}
+
+static void add_upstream(struct builder *builder, const struct ids_upstream *upstream)
+{
+	static const struct upstream_record free_id;
+	struct upstream_record record;
+
+	if (upstream == NULL) {
+		builder_add(builder, ENDPOINTS_UPSTREAMS, &free_id);
+		return;
+	}
+	record = (struct upstream_record){
 		.incarnation = upstream->id.incarnation,
 		.first_endpoint = builder_count(builder, ENDPOINTS_ENDPOINTS),
+		.endpoint_count = upstream->record_count,
 		.name = builder_text(builder, upstream->kept.name),
 		.external_name = builder_text(builder, upstream->kept.external_name),
 		.external_port = upstream->kept.external_port,
 		.protocol = UPSTREAM_HTTP1,
 		.algorithm = UPSTREAM_ROUND_ROBIN,
 	};
-
-	for (uint32_t i = 0; i < count; i++)
-		if (has_slot(compiler->ids, &records[i]))
-			builder_add(builder, ENDPOINTS_ENDPOINTS, &records[i]);
-	record.endpoint_count = builder_count(builder, ENDPOINTS_ENDPOINTS) - record.first_endpoint;
+	for (uint32_t i = 0; i < upstream->record_count; i++)
+		builder_add(builder, ENDPOINTS_ENDPOINTS, &upstream->records[i]);
 	builder_add(builder, ENDPOINTS_UPSTREAMS, &record);
 }
 
-static void add_all(struct endpoints_compiler *compiler)
+static void compile_shard(struct compiler *compiler, const struct table_stamp *stamp,
+			  struct buf *out)
 {
-	struct endpoint_record *records = compiler->records;
-	static const struct upstream_record free_id;
+	struct builder builder;
 
-	for (uint32_t id = 0; id < ids_upstream_end(compiler->ids); id++) {
-		const struct ids_upstream *upstream = ids_upstream_at(compiler->ids, id);
-
-		if (upstream == NULL)
-			builder_add(&compiler->builder, ENDPOINTS_UPSTREAMS, &free_id);
-		else
-			add_upstream(compiler, upstream, records, compiler->counts[id]);
-		records += compiler->counts[id];
-	}
+	builder_init(&builder, TABLE_ENDPOINTS);
+	for (uint32_t id = stamp->shard; id < ids_upstream_end(&compiler->ids);
+	     id += stamp->shard_count)
+		add_upstream(&builder, ids_upstream_at(&compiler->ids, id));
+	builder_finish(&builder, stamp, out);
+	builder_fini(&builder);
 }
 
-static void add_slots(struct endpoints_compiler *compiler)
+static void adapt_shards(struct compiler *compiler, uint64_t generation)
 {
-	for (uint32_t slot = 0; slot < ids_slot_end(compiler->ids); slot++) {
-		uint32_t incarnation = ids_slot_incarnation(compiler->ids, slot);
+	struct upstream_shards *shards = &compiler->upstreams;
+	uint32_t count = compiler_shard_count(shards->count, ids_upstream_end(&compiler->ids));
 
-		builder_add(&compiler->builder, ENDPOINTS_SLOTS, &incarnation);
-	}
+	if (count == shards->count)
+		return;
+	free(shards->old);
+	shards->old = memory_new_array(count, sizeof(*shards->old));
+	memset(shards->old, true, count * sizeof(*shards->old));
+	shards->count = count;
+	shards->set = generation;
 }
 
-void compile_endpoints(const struct model *model, const struct store *store,
-		       const struct model_options *options, struct ids *ids, uint64_t generation,
-		       uint64_t built_wall_ns, struct buf *out, struct diagnostics *diagnostics)
+bool compile_endpoints(struct compiler *compiler, const struct store *store,
+		       const struct model_options *options, uint64_t generation,
+		       uint64_t built_wall_ns, struct buf *out)
 {
-	struct endpoints_compiler compiler = {
-		.store = store,
-		.options = options,
-		.ids = ids,
-		.diagnostics = diagnostics,
-	};
+	struct gathering gathering = {.compiler = compiler, .store = store, .options = options};
+	struct upstream_shards *shards = &compiler->upstreams;
+	struct table_stamp stamp = {.generation = generation, .built_wall_ns = built_wall_ns};
+	bool fits = true;
 
-	ids_name_upstreams(ids, model, 0);
-	builder_init(&compiler.builder, TABLE_ENDPOINTS);
-	diagnostics_init(&compiler.unheard);
-	arena_init(&compiler.arena, NULL, 0, SIZE_MAX);
-	gather_all(&compiler);
-	add_all(&compiler);
-	add_slots(&compiler);
-	builder_finish(&compiler.builder, generation, built_wall_ns, out);
-	arena_fini(&compiler.arena);
-	diagnostics_fini(&compiler.unheard);
-	builder_fini(&compiler.builder);
-	free(compiler.records);
-	free(compiler.counts);
+	arena_init(&gathering.arena, NULL, 0, SIZE_MAX);
+	gather_all(&gathering);
+	arena_fini(&gathering.arena);
+	free(gathering.fresh);
+	adapt_shards(compiler, generation);
+	stamp.set = shards->set;
+	stamp.shard_count = shards->count;
+	for (; stamp.shard < shards->count; stamp.shard++) {
+		size_t before = out->len;
+
+		if (!shards->old[stamp.shard])
+			continue;
+		compile_shard(compiler, &stamp, out);
+		shards->old[stamp.shard] = out->len == before;
+		fits = fits && out->len > before;
+	}
+	return fits;
+}
+
+void compiler_diagnose(const struct compiler *compiler, struct diagnostics *diagnostics)
+{
+	list_for_each (link, &compiler->upstreams.faulty)
+		diagnostics_append(diagnostics,
+				   container_of(link, struct ids_upstream, faulty)->diagnostics);
 }

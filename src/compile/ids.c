@@ -3,60 +3,51 @@
 
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/memory.h"
 #include "table/format.h"
 
 struct ids_slot {
 	struct numbered slot; /* first */
 	struct ip_port at;    /* the key: its bytes */
-	uint64_t round;       /* last segment that had it */
+	uint32_t holders;
 };
 
 struct ids_row {
 	struct numbered row; /* first */
-	uint64_t named_in;   /* newest `routes` generation that names it */
+	uint64_t round;      /* last ids_begin_rows since which it was asked for */
+	uint64_t gone_in;    /* where it is gone: the first generation of routes without it */
+	struct list gone;
 	char key[];
-};
-
-struct ids {
-	struct numbers upstreams;
-	struct numbers slots;
-	struct numbers rows; /* from 1: row 0 is for what has none */
-	uint64_t round;      /* of upstreams */
-	uint64_t slot_round;
 };
 
 /* The key of a slot is memory: it may hold no byte that nobody sets. */
 static_assert(sizeof(struct ip_port) == sizeof(struct ip) + sizeof(uint16_t), "no padding");
 
-struct ids *ids_new(void)
+void ids_init(struct ids *ids)
 {
-	struct ids *ids = memory_new(sizeof(*ids));
-
+	*ids = (struct ids){0};
 	numbers_init(&ids->upstreams, 0, TABLE_UPSTREAMS_MAX);
 	numbers_init(&ids->slots, 0, TABLE_SLOTS_MAX);
 	numbers_init(&ids->rows, 1, TABLE_STAT_ROWS_MAX);
-	return ids;
-}
-
-void ids_seed(struct ids *ids, uint32_t seed)
-{
-	ids->upstreams.seed = seed;
-	ids->slots.seed = seed;
-	ids->rows.seed = seed;
+	list_init(&ids->gone_upstreams);
+	list_init(&ids->gone_rows);
 }
 
 static void free_upstream(struct ids_upstream *upstream)
 {
-	if (upstream != NULL)
-		free(upstream->text);
+	if (upstream == NULL)
+		return;
+	if (upstream->diagnostics != NULL)
+		diagnostics_fini(upstream->diagnostics);
+	free(upstream->diagnostics);
+	free(upstream->records);
+	free(upstream->text);
 	free(upstream);
 }
 
-void ids_free(struct ids *ids)
+void ids_fini(struct ids *ids)
 {
-	if (ids == NULL)
-		return;
 	for (uint32_t i = 0; i < ids->upstreams.end; i++)
 		free_upstream((struct ids_upstream *)ids->upstreams.taken[i]);
 	for (uint32_t i = 0; i < ids->slots.end; i++)
@@ -66,7 +57,11 @@ void ids_free(struct ids *ids)
 	numbers_fini(&ids->upstreams);
 	numbers_fini(&ids->slots);
 	numbers_fini(&ids->rows);
-	free(ids);
+}
+
+void ids_begin(struct ids *ids)
+{
+	ids->round++;
 }
 
 /* What the key does not fix: it may change while the upstream lives. */
@@ -122,41 +117,53 @@ static struct ids_upstream *add_upstream(struct ids *ids, const struct model_ups
 	struct ids_upstream *upstream = memory_new(sizeof(*upstream));
 
 	keep(upstream, of, &upstream->id.by_key.key);
+	list_init(&upstream->gone);
+	list_init(&upstream->of_service);
+	list_init(&upstream->asked);
+	list_init(&upstream->starved);
+	list_init(&upstream->faulty);
 	if (numbers_add(&ids->upstreams, &upstream->id))
 		return upstream;
 	free_upstream(upstream);
 	return NULL;
 }
 
-static struct ids_upstream *name_upstream(struct ids *ids, const struct model_upstream *of)
+struct ids_upstream *ids_name_upstream(struct ids *ids, const struct model_upstream *of,
+				       bool *is_other)
 {
-	struct ids_upstream *known = (struct ids_upstream *)numbers_find(&ids->upstreams,
-									 of->by_key.key);
+	struct ids_upstream *upstream = ids_find_upstream(ids, of->by_key.key);
 
-	if (known == NULL)
-		return add_upstream(ids, of);
-	if (!is_same(&known->kept, of))
-		keep_anew(known, of);
-	return known;
+	*is_other = upstream == NULL || !is_same(&upstream->kept, of);
+	if (upstream == NULL)
+		upstream = add_upstream(ids, of);
+	else if (*is_other)
+		keep_anew(upstream, of);
+	if (upstream == NULL)
+		return NULL;
+	*is_other = *is_other || !upstream->is_current;
+	upstream->is_current = true;
+	upstream->round = ids->round;
+	list_remove(&upstream->gone);
+	return upstream;
 }
 
-void ids_name_upstreams(struct ids *ids, const struct model *model, uint64_t generation)
+void ids_leave_upstream(struct ids *ids, struct ids_upstream *upstream, uint64_t generation)
 {
-	ids->round++;
-	for (const struct model_upstream *of = model->first_upstream; of != NULL; of = of->next) {
-		struct ids_upstream *upstream = name_upstream(ids, of);
-
-		if (upstream == NULL)
-			continue;
-		upstream->round = ids->round;
-		if (upstream->named_in < generation)
-			upstream->named_in = generation;
-	}
+	if (!upstream->is_current)
+		return;
+	upstream->is_current = false;
+	upstream->gone_in = generation;
+	list_add_last(&ids->gone_upstreams, &upstream->gone);
 }
 
-const struct ids_upstream *ids_find_upstream(const struct ids *ids, struct span key)
+bool ids_is_left(const struct ids *ids, const struct ids_upstream *upstream)
 {
-	return (const struct ids_upstream *)numbers_find(&ids->upstreams, key);
+	return upstream->is_current && upstream->round != ids->round;
+}
+
+struct ids_upstream *ids_find_upstream(const struct ids *ids, struct span key)
+{
+	return (struct ids_upstream *)numbers_find(&ids->upstreams, key);
 }
 
 uint32_t ids_upstream_end(const struct ids *ids)
@@ -164,14 +171,27 @@ uint32_t ids_upstream_end(const struct ids *ids)
 	return ids->upstreams.end;
 }
 
-const struct ids_upstream *ids_upstream_at(const struct ids *ids, uint32_t id)
+struct ids_upstream *ids_upstream_at(const struct ids *ids, uint32_t id)
 {
-	return (const struct ids_upstream *)ids->upstreams.taken[id];
+	return (struct ids_upstream *)ids->upstreams.taken[id];
 }
 
-bool ids_upstream_is_current(const struct ids *ids, const struct ids_upstream *upstream)
+struct ids_upstream *ids_find_gone(const struct ids *ids, uint64_t routes_generation)
 {
-	return upstream->round == ids->round;
+	struct list *link = list_first(&ids->gone_upstreams);
+	struct ids_upstream *upstream;
+
+	if (link == NULL)
+		return NULL;
+	upstream = container_of(link, struct ids_upstream, gone);
+	return upstream->gone_in <= routes_generation ? upstream : NULL;
+}
+
+void ids_free_upstream(struct ids *ids, struct ids_upstream *upstream)
+{
+	list_remove(&upstream->gone);
+	numbers_remove(&ids->upstreams, &upstream->id);
+	free_upstream(upstream);
 }
 
 static struct span slot_key(const struct ip_port *at)
@@ -179,48 +199,26 @@ static struct span slot_key(const struct ip_port *at)
 	return (struct span){(const char *)at, sizeof(*at)};
 }
 
-static void use_slot(struct ids *ids, struct ids_slot *slot, uint32_t *number,
-		     uint32_t *incarnation)
+static bool hold(struct ids_slot *slot, uint32_t *number, uint32_t *incarnation)
 {
-	slot->round = ids->slot_round;
+	slot->holders++;
 	*number = slot->slot.number;
 	*incarnation = slot->slot.incarnation;
-}
-
-void ids_slots_begin(struct ids *ids)
-{
-	ids->slot_round++;
-}
-
-bool ids_slots_mark(struct ids *ids, const struct ip_port *at, uint32_t *slot,
-		    uint32_t *incarnation)
-{
-	struct ids_slot *known = (struct ids_slot *)numbers_find(&ids->slots, slot_key(at));
-
-	if (known == NULL)
-		return false;
-	use_slot(ids, known, slot, incarnation);
 	return true;
 }
 
-void ids_slots_sweep(struct ids *ids)
+bool ids_hold_slot(struct ids *ids, const struct ip_port *at, uint32_t *slot, uint32_t *incarnation)
 {
-	for (uint32_t i = 0; i < ids->slots.end; i++) {
-		struct ids_slot *slot = (struct ids_slot *)ids->slots.taken[i];
+	struct ids_slot *known = (struct ids_slot *)numbers_find(&ids->slots, slot_key(at));
 
-		if (slot == NULL || slot->round == ids->slot_round)
-			continue;
-		numbers_remove(&ids->slots, &slot->slot);
-		free(slot);
-	}
+	return known != NULL && hold(known, slot, incarnation);
 }
 
-bool ids_slots_take(struct ids *ids, const struct ip_port *at, uint32_t *slot,
-		    uint32_t *incarnation)
+bool ids_take_slot(struct ids *ids, const struct ip_port *at, uint32_t *slot, uint32_t *incarnation)
 {
 	struct ids_slot *fresh;
 
-	if (ids_slots_mark(ids, at, slot, incarnation))
+	if (ids_hold_slot(ids, at, slot, incarnation))
 		return true;
 	fresh = memory_new(sizeof(*fresh));
 	fresh->at = *at;
@@ -229,20 +227,28 @@ bool ids_slots_take(struct ids *ids, const struct ip_port *at, uint32_t *slot,
 		free(fresh);
 		return false;
 	}
-	use_slot(ids, fresh, slot, incarnation);
-	return true;
+	return hold(fresh, slot, incarnation);
 }
 
-uint32_t ids_slot_end(const struct ids *ids)
+void ids_leave_slot(struct ids *ids, uint32_t slot)
 {
-	return ids->slots.end;
+	struct ids_slot *held = (struct ids_slot *)ids->slots.taken[slot];
+
+	BUG_ON(held == NULL || held->holders == 0);
+	if (--held->holders > 0)
+		return;
+	numbers_remove(&ids->slots, &held->slot);
+	free(held);
 }
 
-uint32_t ids_slot_incarnation(const struct ids *ids, uint32_t slot)
+bool ids_has_slot(const struct ids *ids)
 {
-	const struct numbered *taken = ids->slots.taken[slot];
+	return ids->slots.free_count > 0 || ids->slots.end < ids->slots.limit;
+}
 
-	return taken == NULL ? 0 : taken->incarnation;
+void ids_begin_rows(struct ids *ids)
+{
+	ids->row_round++;
 }
 
 static struct ids_row *add_row(struct ids *ids, struct span key)
@@ -251,52 +257,47 @@ static struct ids_row *add_row(struct ids *ids, struct span key)
 
 	memcpy(row->key, key.ptr, key.len);
 	row->row.by_key.key = span_make(row->key, key.len);
+	list_init(&row->gone);
 	if (numbers_add(&ids->rows, &row->row))
 		return row;
 	free(row);
 	return NULL;
 }
 
-uint32_t ids_row(struct ids *ids, struct span key, uint64_t generation)
+uint32_t ids_row(struct ids *ids, struct span key, bool *is_first)
 {
 	struct ids_row *row = (struct ids_row *)numbers_find(&ids->rows, key);
 
+	*is_first = false;
 	if (row == NULL)
 		row = add_row(ids, key);
 	if (row == NULL)
 		return 0;
-	if (row->named_in < generation)
-		row->named_in = generation;
+	*is_first = row->round != ids->row_round;
+	row->round = ids->row_round;
+	list_remove(&row->gone);
 	return row->row.number;
 }
 
-static void release_upstreams(struct ids *ids, uint64_t routes_generation)
+void ids_leave_row(struct ids *ids, uint32_t row, uint64_t generation)
 {
-	for (uint32_t i = 0; i < ids->upstreams.end; i++) {
-		struct ids_upstream *upstream = (struct ids_upstream *)ids->upstreams.taken[i];
+	struct ids_row *left = (struct ids_row *)ids->rows.taken[row];
 
-		if (upstream == NULL || upstream->named_in >= routes_generation ||
-		    ids_upstream_is_current(ids, upstream))
-			continue;
-		numbers_remove(&ids->upstreams, &upstream->id);
-		free_upstream(upstream);
-	}
+	if (left->round == ids->row_round)
+		return;
+	left->gone_in = generation;
+	list_add_last(&ids->gone_rows, &left->gone);
 }
 
-static void release_rows(struct ids *ids, uint64_t routes_generation)
+void ids_release_rows(struct ids *ids, uint64_t routes_generation)
 {
-	for (uint32_t i = 0; i < ids->rows.end; i++) {
-		struct ids_row *row = (struct ids_row *)ids->rows.taken[i];
+	list_for_each_safe (link, &ids->gone_rows) {
+		struct ids_row *row = container_of(link, struct ids_row, gone);
 
-		if (row == NULL || row->named_in >= routes_generation)
-			continue;
+		if (row->gone_in > routes_generation)
+			return;
+		list_remove(&row->gone);
 		numbers_remove(&ids->rows, &row->row);
 		free(row);
 	}
-}
-
-void ids_release(struct ids *ids, uint64_t routes_generation)
-{
-	release_upstreams(ids, routes_generation);
-	release_rows(ids, routes_generation);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/memory.h"
-#include "compile/compile.h"
-#include "compile/ids.h"
+#include "compile/compiler.h"
 #include "table/routes_builder.h"
 
 /* What no ConfigMap key says (security spec, 7.1). */
 enum { CLIENT_STALL_TIMEOUT_MS = 60000, TUNNEL_IDLE_AS_ROUTE = 0 };
+
+/* Seeds of the hash of hosts that are tried in turn until no shard has a long chain. */
+enum { SEEDS_MAX = 16 };
 
 /* Enums of the model are those of the table by another name. */
 static_assert((int)MODEL_PROXY == (int)ROUTE_PROXY, "answers");
@@ -18,17 +21,23 @@ static_assert((int)MODEL_EXACT == (int)ROUTE_EXACT, "path types");
 static_assert((int)MODEL_PREFIX == (int)ROUTE_PREFIX, "path types");
 
 struct routes_compiler {
-	struct ids *ids;
+	struct compiler *compiler;
+	const struct model *model;
+	const struct model_options *options;
 	uint64_t generation;
 	struct routes_builder builder;
 	struct buf key;               /* of a row, made anew for each route */
 	struct routes_entry *entries; /* of the host in progress */
 	size_t entry_room;
+	uint32_t *rows; /* of the host in progress, each once */
+	size_t row_count;
+	size_t row_room;
 };
 
-static void add_settings(struct builder *segment, const struct model_settings *from,
-			 const struct model_options *options)
+static void add_settings(struct routes_compiler *compiler)
 {
+	struct builder *segment = &compiler->builder.segment;
+	const struct model_settings *from = &compiler->model->settings;
 	struct table_settings settings = {
 		.client_header_timeout_ms = from->client_header_timeout_ms,
 		.client_body_timeout_ms = from->client_body_timeout_ms,
@@ -53,8 +62,9 @@ static void add_settings(struct builder *segment, const struct model_settings *f
 		.server_tokens = from->server_tokens,
 		.access_log = from->access_log,
 		.access_log_default_backend = from->access_log_default_backend,
-		.tenant_destinations_free = options->tenant_destinations_free,
+		.tenant_destinations_free = compiler->options->tenant_destinations_free,
 		.retry_non_idempotent = from->retry_non_idempotent,
+		.host_seed = compiler->compiler->hosts.seed,
 	};
 
 	builder_add(segment, ROUTES_SETTINGS, &settings);
@@ -93,6 +103,20 @@ static uint32_t add_object(struct builder *segment, const struct model_route *ro
 	return builder_intern(segment, ROUTES_OBJECTS, &object);
 }
 
+/* A row of the host in progress, remembered once. */
+static uint32_t take_row(struct routes_compiler *compiler, struct span key)
+{
+	bool is_first;
+	uint32_t row = ids_row(&compiler->compiler->ids, key, &is_first);
+
+	if (!is_first)
+		return row;
+	compiler->rows = memory_grow_array(compiler->rows, &compiler->row_room,
+					   compiler->row_count + 1, sizeof(*compiler->rows));
+	compiler->rows[compiler->row_count++] = row;
+	return row;
+}
+
 /* Routes of the same Ingress, Service and host share a row: that is as fine as the metrics are (compat
  * spec, 25.1). '\n' is in no name. */
 static uint32_t row_of(struct routes_compiler *compiler, const struct model_route *route,
@@ -107,7 +131,7 @@ static uint32_t row_of(struct routes_compiler *compiler, const struct model_rout
 		buf_add(&compiler->key, parts[i]);
 		buf_add_byte(&compiler->key, '\n');
 	}
-	return ids_row(compiler->ids, buf_span(&compiler->key), compiler->generation);
+	return take_row(compiler, buf_span(&compiler->key));
 }
 
 /* A route whose upstream could get no number answers as if there were no Service. */
@@ -140,11 +164,11 @@ static struct route compile_route(struct routes_compiler *compiler, const struct
 		.default_backend = from->default_backend,
 	};
 
-	set_upstream(&route, compiler->ids, from);
+	set_upstream(&route, &compiler->compiler->ids, from);
 	return route;
 }
 
-static void compile_host(struct routes_compiler *compiler, const struct model_host *host)
+static void add_host(struct routes_compiler *compiler, const struct model_host *host)
 {
 	bool is_wildcard = span_starts_with(host->name, S("*."));
 	uint32_t count = 0;
@@ -156,23 +180,103 @@ static void compile_host(struct routes_compiler *compiler, const struct model_ho
 			.path = route->path,
 			.route = compile_route(compiler, route, host->name),
 		};
-	routes_builder_add_host(
-		&compiler->builder, is_wildcard ? span_skip(host->name, 1) : host->name,
-		is_wildcard ? HOST_ONE_LABEL : HOST_EXACT, compiler->entries, count);
+	routes_builder_add_host(&compiler->builder, hosts_stored_name(host->name),
+				is_wildcard ? HOST_ONE_LABEL : HOST_EXACT, compiler->entries,
+				count);
 }
 
-void compile_routes(const struct model *model, const struct model_options *options, struct ids *ids,
-		    uint64_t generation, uint64_t built_wall_ns, struct buf *out)
+/* What the host had and has no more rests; what it has now is remembered. */
+static void exchange_rows(struct routes_compiler *compiler, struct host *host)
 {
-	struct routes_compiler compiler = {.ids = ids, .generation = generation};
+	for (size_t i = 0; i < host->row_count; i++)
+		ids_leave_row(&compiler->compiler->ids, host->rows[i], compiler->generation);
+	host->rows = memory_grow_array(host->rows, &host->row_room, compiler->row_count,
+				       sizeof(*host->rows));
+	if (compiler->row_count > 0)
+		memcpy(host->rows, compiler->rows, compiler->row_count * sizeof(*host->rows));
+	host->row_count = compiler->row_count;
+}
 
-	ids_name_upstreams(ids, model, generation);
-	routes_builder_init(&compiler.builder);
-	add_settings(&compiler.builder.segment, &model->settings, options);
-	for (const struct model_host *host = model->first_host; host != NULL; host = host->next)
-		compile_host(&compiler, host);
-	routes_builder_finish(&compiler.builder, generation, built_wall_ns, out);
-	routes_builder_fini(&compiler.builder);
-	buf_fini(&compiler.key);
-	free(compiler.entries);
+static void compile_host(struct routes_compiler *compiler, struct host *host)
+{
+	struct map_entry *entry = map_find(&compiler->model->hosts_by_name, host->by_name.key);
+
+	BUG_ON(entry == NULL); /* compiler_note removes such */
+	compiler->row_count = 0;
+	ids_begin_rows(&compiler->compiler->ids);
+	add_host(compiler, container_of(entry, struct model_host, by_name));
+	exchange_rows(compiler, host);
+}
+
+/* How many buckets are searched for one host at most. A shard that is too large stays old. */
+static uint32_t compile_shard(struct routes_compiler *compiler, uint32_t shard,
+			      uint64_t built_wall_ns, struct buf *out)
+{
+	const struct hosts *hosts = &compiler->compiler->hosts;
+	struct table_stamp stamp = {
+		.generation = compiler->generation,
+		.built_wall_ns = built_wall_ns,
+		.set = hosts->set,
+		.shard = shard,
+		.shard_count = hosts->shard_count,
+	};
+	size_t before = out->len;
+	uint32_t longest;
+
+	routes_builder_init(&compiler->builder);
+	add_settings(compiler);
+	list_for_each (link, &hosts->shards[shard].hosts)
+		compile_host(compiler, container_of(link, struct host, in_shard));
+	longest = routes_builder_finish(&compiler->builder, &stamp, out);
+	routes_builder_fini(&compiler->builder);
+	hosts->shards[shard].old = out->len == before;
+	return longest;
+}
+
+/* False: names collide, and all are to be dealt out under another seed. */
+static bool compile_old(struct routes_compiler *compiler, uint64_t built_wall_ns, struct buf *out)
+{
+	const struct hosts *hosts = &compiler->compiler->hosts;
+	uint32_t longest = 0;
+
+	for (uint32_t shard = 0; shard < hosts->shard_count; shard++) {
+		uint32_t chain = hosts->shards[shard].old
+					 ? compile_shard(compiler, shard, built_wall_ns, out)
+					 : 0;
+
+		if (chain > longest)
+			longest = chain;
+	}
+	return longest <= ROUTES_CHAIN_LONG;
+}
+
+/* Where another number of shards is due, all hosts are dealt out anew. */
+static void adapt_shards(struct hosts *hosts, uint64_t generation)
+{
+	uint32_t present = hosts->set == 0 ? 0 : hosts->shard_count;
+	uint32_t count = compiler_shard_count(present, (uint32_t)hosts->by_name.count);
+
+	if (count != present)
+		hosts_deal(hosts, count, hosts->seed, generation);
+}
+
+bool compile_routes(struct compiler *compiler, const struct model *model,
+		    const struct model_options *options, uint64_t generation,
+		    uint64_t built_wall_ns, struct buf *out)
+{
+	struct routes_compiler routes = {
+		.compiler = compiler, .model = model, .options = options, .generation = generation};
+	struct hosts *hosts = &compiler->hosts;
+	size_t before = out->len;
+
+	adapt_shards(hosts, generation);
+	for (int tries = 1; !compile_old(&routes, built_wall_ns, out) && tries < SEEDS_MAX;
+	     tries++) {
+		out->len = before;
+		hosts_deal(hosts, hosts->shard_count, hosts->seed + 1, generation);
+	}
+	buf_fini(&routes.key);
+	free(routes.entries);
+	free(routes.rows);
+	return !hosts_are_old(hosts);
 }

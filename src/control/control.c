@@ -108,6 +108,15 @@ static const struct admin_page pages[] = {
 	{"/readyz", plain_text, write_readyz},
 };
 
+static void write_table(void *owner, enum table_kind kind, struct buf *out)
+{
+	const struct control *control = owner;
+	const struct shards *shards = publisher_table(control->publisher, kind);
+
+	if (shards != NULL)
+		shards_write(shards, out);
+}
+
 static void on_routes(void *owner, const struct routes *routes)
 {
 	struct control *control = owner;
@@ -263,11 +272,12 @@ static uint64_t find_generation_floor(const struct stats_map *stats)
 /* Without it everything else works; what is missing is said once. */
 static void open_state(struct control *control)
 {
+	struct state_content content = {.owner = control, .write = write_table};
 	struct error err;
 
 	if (control->options->state_dir == NULL || control->options->state_dir[0] == '\0')
 		return;
-	control->state = state_open(control->loop, control->options->state_dir, &err);
+	control->state = state_open(control->loop, control->options->state_dir, &content, &err);
 	if (control->state == NULL) {
 		log_warn("tables are not stored", "reason=\"%s\"", log_quote(span_from(err.text)));
 		return;
@@ -315,11 +325,13 @@ static void set_up(struct control *control)
 	struct reconcile_options reconcile = {
 		.model = &control->options->model,
 		.generation_floor = find_generation_floor(&control->stats),
-		.on_routes = on_routes,
-		.owner = control,
 	};
 	struct publisher_events events = {
-		.owner = control, .on_obeyed = on_obeyed, .on_expel = on_expel};
+		.owner = control,
+		.on_routes = on_routes,
+		.on_obeyed = on_obeyed,
+		.on_expel = on_expel,
+	};
 
 	control->meanings = traffic_meanings_new();
 	control->publisher = publisher_new(control->loop, control->options->workers, &events);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control.sock in the state directory: hands the present segments to `ingot table`.
+/* control.sock in the state directory: hands the present tables to `ingot table`.
  *
  * A seqpacket Unix socket that only its owner may open (mode 0600). Whoever connects gets one
- * MESSAGE_SEGMENT with a descriptor for each present segment, then the end; nothing is read. The
- * segments are sealed, so that nobody can change what the workers read.
+ * MESSAGE_SEGMENT with a descriptor for each present table, all shards in one bundle, then the end; nothing is
+ * read. The bundles are sealed, so that nobody can change what the workers read.
  */
 #pragma once
 

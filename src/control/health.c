@@ -7,8 +7,8 @@ static const uint64_t ns_per_ms = 1000000;
 
 static bool has_table(const struct health *health)
 {
-	return publisher_routes(health->publisher) != NULL &&
-	       publisher_endpoints(health->publisher) != NULL;
+	return publisher_table(health->publisher, TABLE_ROUTES) != NULL &&
+	       publisher_table(health->publisher, TABLE_ENDPOINTS) != NULL;
 }
 
 static uint32_t count_running(const struct health *health)

@@ -151,26 +151,55 @@ static void write_generations(const struct metrics *metrics, struct buf *out)
 	}
 }
 
+size_t metrics_count_routes(const struct shards *routes)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < routes->count; i++)
+		count += routes->at[i]->routes.route_count;
+	return count;
+}
+
+/* What the present shards hold. */
+struct entries {
+	uint64_t hosts, routes, upstreams, endpoints;
+	uint64_t bytes[TABLE_KIND_COUNT];
+};
+
+static struct entries count_entries(const struct publisher *publisher)
+{
+	const struct shards *routes = publisher_table(publisher, TABLE_ROUTES);
+	const struct shards *endpoints = publisher_table(publisher, TABLE_ENDPOINTS);
+	struct entries entries = {0};
+
+	for (uint32_t i = 0; routes != NULL && i < routes->count; i++) {
+		entries.hosts += routes->at[i]->routes.host_count;
+		entries.routes += routes->at[i]->routes.route_count;
+	}
+	for (uint32_t i = 0; endpoints != NULL && i < endpoints->count; i++) {
+		entries.upstreams += endpoints->at[i]->endpoints.upstream_count;
+		entries.endpoints += endpoints->at[i]->endpoints.endpoint_count;
+	}
+	entries.bytes[TABLE_ROUTES] = routes == NULL ? 0 : routes->bytes;
+	entries.bytes[TABLE_ENDPOINTS] = endpoints == NULL ? 0 : endpoints->bytes;
+	return entries;
+}
+
 static void write_entries(const struct metrics *metrics, struct buf *out)
 {
 	static const char bytes[] = "ingot_table_bytes";
-	static const char entries[] = "ingot_table_entries";
-	const struct routes *routes = publisher_routes(metrics->publisher);
-	const struct endpoints *endpoints = publisher_endpoints(metrics->publisher);
+	static const char name[] = "ingot_table_entries";
+	struct entries entries = count_entries(metrics->publisher);
 
-	exposition_family(out, bytes, EXPOSITION_GAUGE, "Size of the present segment");
+	exposition_family(out, bytes, EXPOSITION_GAUGE, "Size of the present segments");
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
 		exposition_count(out, bytes, LABELS({"segment", kind_name(kind)}),
-				 publisher_segment(metrics->publisher, kind).len);
-	exposition_family(out, entries, EXPOSITION_GAUGE, "What the present segments hold");
-	exposition_count(out, entries, LABELS({"kind", S("hosts")}),
-			 routes == NULL ? 0 : routes->host_count);
-	exposition_count(out, entries, LABELS({"kind", S("routes")}),
-			 routes == NULL ? 0 : routes->route_count);
-	exposition_count(out, entries, LABELS({"kind", S("upstreams")}),
-			 endpoints == NULL ? 0 : endpoints->upstream_count);
-	exposition_count(out, entries, LABELS({"kind", S("endpoints")}),
-			 endpoints == NULL ? 0 : endpoints->endpoint_count);
+				 entries.bytes[kind]);
+	exposition_family(out, name, EXPOSITION_GAUGE, "What the present segments hold");
+	exposition_count(out, name, LABELS({"kind", S("hosts")}), entries.hosts);
+	exposition_count(out, name, LABELS({"kind", S("routes")}), entries.routes);
+	exposition_count(out, name, LABELS({"kind", S("upstreams")}), entries.upstreams);
+	exposition_count(out, name, LABELS({"kind", S("endpoints")}), entries.endpoints);
 }
 
 static void write_propagation(const struct metrics *metrics, struct buf *out)
@@ -279,7 +308,8 @@ void metrics_write(const struct metrics *metrics, struct buf *out)
 	prepare_bounds();
 	arena_init(&arena, NULL, 0, SIZE_MAX);
 	stats_sum_counters(metrics->stats, &sum);
-	traffic_collect(metrics->meanings, metrics->stats, publisher_routes(metrics->publisher),
+	traffic_collect(metrics->meanings, metrics->stats,
+			publisher_table(metrics->publisher, TABLE_ROUTES),
 			metrics->compat ? SERIES_OF_ROW + SERIES_OF_ROW_COMPAT : SERIES_OF_ROW,
 			&arena, &traffic);
 	write_build(out);

@@ -39,6 +39,8 @@ void metrics_write_processes(const struct metrics *metrics, struct buf *out);
 void metrics_write_compat(const struct metrics *metrics, const struct traffic *traffic,
 			  struct buf *out);
 
+size_t metrics_count_routes(const struct shards *routes);
+
 /* Bounds of the live figures' histograms as the page has them. */
 extern double metrics_duration_bounds[STATS_DURATION_BUCKETS - 1];
 extern double metrics_size_bounds[STATS_SIZE_BUCKETS - 1];

@@ -297,15 +297,15 @@ static bool is_last_good(const struct publisher *publisher)
 static void write_reloads(const struct metrics *metrics, struct buf *out)
 {
 	const struct publisher *publisher = metrics->publisher;
-	const struct routes *routes = publisher_routes(publisher);
+	const struct shards *routes = publisher_table(publisher, TABLE_ROUTES);
 
 	write_one(metrics, NAME("config_last_reload_successful"), EXPOSITION_GAUGE,
 		  "Whether the last table is in effect", is_last_good(publisher), out);
 	write_one(metrics, NAME("config_last_reload_successful_timestamp_seconds"),
 		  EXPOSITION_GAUGE, "When the present routes were built, since 1970",
-		  routes == NULL ? 0 : (double)routes->header->built_wall_ns / 1e9, out);
+		  routes == NULL ? 0 : (double)shards_built_wall_ns(routes) / 1e9, out);
 	write_one(metrics, NAME("config_hash"), EXPOSITION_GAUGE, "Checksum of the present routes",
-		  routes == NULL ? 0 : (double)(routes->header->checksum >> 12), out);
+		  routes == NULL ? 0 : (double)(shards_checksum(routes) >> 12), out);
 	write_one(metrics, NAME("success"), EXPOSITION_COUNTER, "Tables published",
 		  (double)publisher_published_count(publisher, TABLE_ROUTES), out);
 	write_one(metrics, NAME("errors"), EXPOSITION_COUNTER, "Tables that did not verify",
@@ -329,12 +329,12 @@ static int compare_orphans(const void *left, const void *right)
 	return order != 0 ? order : span_compare(a->ingress, b->ingress);
 }
 
-static struct orphan orphan_of(const struct routes *routes, const struct endpoints *endpoints,
+static struct orphan orphan_of(const struct routes *routes, const struct shards *endpoints,
 			       const struct route *route)
 {
 	const struct route_object *object = &routes->objects[route->object];
-	const struct upstream_record *upstream = endpoints_find(endpoints, route->upstream,
-								route->upstream_incarnation);
+	const struct upstream_record *upstream =
+		endpoints_find(endpoints, route->upstream, route->upstream_incarnation).upstream;
 
 	return (struct orphan){
 		.namespace = routes_text(routes, object->namespace),
@@ -345,16 +345,28 @@ static struct orphan orphan_of(const struct routes *routes, const struct endpoin
 	};
 }
 
-static uint32_t list_orphans(const struct routes *routes, const struct endpoints *endpoints,
+/* One for each route of an object, sorted. */
+static uint32_t list_orphans(const struct shards *shards, const struct shards *endpoints,
 			     struct orphan *orphans)
 {
 	uint32_t count = 0;
+
+	for (uint32_t n = 0; n < shards->count; n++) {
+		const struct routes *routes = &shards->at[n]->routes;
+
+		for (uint32_t i = 0; i < routes->route_count; i++)
+			if (routes->routes[i].object != TABLE_NONE)
+				orphans[count++] = orphan_of(routes, endpoints, &routes->routes[i]);
+	}
+	qsort(orphans, count, sizeof(orphans[0]), compare_orphans);
+	return count;
+}
+
+/* One for each Ingress. */
+static uint32_t merge_orphans(struct orphan *orphans, uint32_t count)
+{
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < routes->route_count; i++)
-		if (routes->routes[i].object != TABLE_NONE)
-			orphans[count++] = orphan_of(routes, endpoints, &routes->routes[i]);
-	qsort(orphans, count, sizeof(orphans[0]), compare_orphans);
 	for (uint32_t i = 0; i < count; i++) {
 		if (kept == 0 || compare_orphans(&orphans[kept - 1], &orphans[i]) != 0) {
 			orphans[kept++] = orphans[i];
@@ -380,8 +392,8 @@ static void write_orphan(const struct metrics *metrics, const struct orphan *orp
 
 static void write_orphans(const struct metrics *metrics, struct buf *out)
 {
-	const struct routes *routes = publisher_routes(metrics->publisher);
-	const struct endpoints *endpoints = publisher_endpoints(metrics->publisher);
+	const struct shards *routes = publisher_table(metrics->publisher, TABLE_ROUTES);
+	const struct shards *endpoints = publisher_table(metrics->publisher, TABLE_ENDPOINTS);
 	struct orphan *orphans;
 	uint32_t count;
 
@@ -390,8 +402,8 @@ static void write_orphans(const struct metrics *metrics, struct buf *out)
 		"Whether an Ingress leads to a Service that is missing or has no endpoint");
 	if (routes == NULL || endpoints == NULL)
 		return;
-	orphans = memory_new_array((size_t)routes->route_count + 1, sizeof(orphans[0]));
-	count = list_orphans(routes, endpoints, orphans);
+	orphans = memory_new_array(metrics_count_routes(routes) + 1, sizeof(orphans[0]));
+	count = merge_orphans(orphans, list_orphans(routes, endpoints, orphans));
 	for (uint32_t i = 0; i < count && i < TRAFFIC_SERIES_MAX / 2; i++) {
 		write_orphan(metrics, &orphans[i], "no-service", orphans[i].no_service, out);
 		write_orphan(metrics, &orphans[i], "no-endpoint", orphans[i].no_endpoint, out);

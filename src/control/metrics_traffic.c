@@ -130,6 +130,7 @@ struct service_endpoints {
 	struct span namespace;
 	struct span service;
 	uint32_t upstream;
+	struct upstream_match match;
 	uint64_t by_state[ENDPOINT_STATE_COUNT];
 };
 
@@ -146,41 +147,54 @@ static int compare_services(const void *left, const void *right)
 	return order;
 }
 
-static void count_endpoints(const struct endpoints *endpoints, struct service_endpoints *service)
+static void count_endpoints(struct service_endpoints *service)
 {
-	const struct upstream_record *upstream = &endpoints->upstreams[service->upstream];
+	const struct endpoints *endpoints = service->match.endpoints;
+	const struct upstream_record *upstream = service->match.upstream;
 
 	for (uint32_t i = 0; i < upstream->endpoint_count; i++)
 		service->by_state[endpoints->endpoints[upstream->first_endpoint + i].state]++;
 }
 
-/* One element for each route that leads to an upstream. */
-static uint32_t list_services(const struct routes *routes, const struct endpoints *endpoints,
-			      struct service_endpoints *services)
+/* Those of one shard, behind the count that there are; how many there are then. */
+static uint32_t add_services(const struct routes *routes, const struct shards *endpoints,
+			     struct service_endpoints *services, uint32_t count)
 {
-	uint32_t count = 0;
-
 	for (uint32_t i = 0; i < routes->route_count; i++) {
 		const struct route *route = &routes->routes[i];
 		const struct route_object *object;
+		struct upstream_match match;
 
-		if (route->answer != ROUTE_PROXY || route->object == TABLE_NONE ||
-		    endpoints_find(endpoints, route->upstream, route->upstream_incarnation) == NULL)
+		if (route->answer != ROUTE_PROXY || route->object == TABLE_NONE)
+			continue;
+		match = endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
+		if (match.upstream == NULL)
 			continue;
 		object = &routes->objects[route->object];
 		services[count++] = (struct service_endpoints){
 			.namespace = routes_text(routes, object->namespace),
 			.service = routes_text(routes, object->service),
 			.upstream = route->upstream,
+			.match = match,
 		};
 	}
+	return count;
+}
+
+/* One element for each route that leads to an upstream. */
+static uint32_t list_services(const struct shards *routes, const struct shards *endpoints,
+			      struct service_endpoints *services)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < routes->count; i++)
+		count = add_services(&routes->at[i]->routes, endpoints, services, count);
 	qsort(services, count, sizeof(services[0]), compare_services);
 	return count;
 }
 
 /* Several upstreams of a Service (its ports) are one set of labels; several routes to one upstream count once. */
-static uint32_t merge_services(const struct endpoints *endpoints,
-			       struct service_endpoints *services, uint32_t count)
+static uint32_t merge_services(struct service_endpoints *services, uint32_t count)
 {
 	uint32_t kept = 0;
 
@@ -189,7 +203,7 @@ static uint32_t merge_services(const struct endpoints *endpoints,
 
 		if (last != NULL && compare_services(last, &services[i]) == 0)
 			continue;
-		count_endpoints(endpoints, &services[i]);
+		count_endpoints(&services[i]);
 		if (last == NULL || !span_equals(last->namespace, services[i].namespace) ||
 		    !span_equals(last->service, services[i].service)) {
 			services[kept++] = services[i];
@@ -207,8 +221,8 @@ static void write_endpoints(const struct metrics *metrics, struct buf *out)
 	static const char name[] = "ingot_endpoints";
 	static const char *const states[ENDPOINT_STATE_COUNT] = {
 		[ENDPOINT_READY] = "ready", [ENDPOINT_TERMINATING] = "draining"};
-	const struct routes *routes = publisher_routes(metrics->publisher);
-	const struct endpoints *endpoints = publisher_endpoints(metrics->publisher);
+	const struct shards *routes = publisher_table(metrics->publisher, TABLE_ROUTES);
+	const struct shards *endpoints = publisher_table(metrics->publisher, TABLE_ENDPOINTS);
 	struct service_endpoints *services;
 	uint32_t count;
 
@@ -216,8 +230,8 @@ static void write_endpoints(const struct metrics *metrics, struct buf *out)
 			  "Endpoints that may get requests, of Services that routes lead to");
 	if (routes == NULL || endpoints == NULL)
 		return;
-	services = memory_new_array((size_t)routes->route_count + 1, sizeof(services[0]));
-	count = merge_services(endpoints, services, list_services(routes, endpoints, services));
+	services = memory_new_array(metrics_count_routes(routes) + 1, sizeof(services[0]));
+	count = merge_services(services, list_services(routes, endpoints, services));
 	for (uint32_t i = 0; i < count && i < TRAFFIC_SERIES_MAX / ENDPOINT_STATE_COUNT; i++)
 		for (unsigned state = 0; state < ENDPOINT_STATE_COUNT; state++)
 			exposition_count(out, name,

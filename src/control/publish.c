@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,10 +18,17 @@
 
 static const uint64_t ns_per_second = 1000000000;
 
-struct segment {
-	int fd;            /* -1: none */
-	struct span bytes; /* mapped */
-	uint64_t generation;
+/* The shards that are newer than a generation, in sealed memory. */
+struct bundle {
+	int fd; /* -1: none */
+	uint64_t since;
+};
+
+/* What is present of one kind. */
+struct table {
+	struct shards shards;
+	struct bundle last;  /* what was published last: nearly every worker waits for it */
+	struct bundle other; /* what another worker needed: made when asked for */
 	struct propagation propagation;
 	uint64_t refused;
 	uint64_t published;
@@ -41,9 +49,7 @@ struct peer {
 
 struct publisher {
 	struct loop *loop;
-	struct segment segments[TABLE_KIND_COUNT];
-	struct routes routes;       /* of segments[TABLE_ROUTES] */
-	struct endpoints endpoints; /* of segments[TABLE_ENDPOINTS] */
+	struct table tables[TABLE_KIND_COUNT];
 	struct peer *peers;
 	uint32_t worker_count;
 	struct loop_task progress;
@@ -77,7 +83,7 @@ static void on_progress(struct loop_task *task)
 	uint64_t obeyed = least_in_effect(publisher, TABLE_ROUTES);
 
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		propagation_reach(&publisher->segments[kind].propagation,
+		propagation_reach(&publisher->tables[kind].propagation,
 				  least_in_effect(publisher, kind), now_ns);
 	if (obeyed <= publisher->routes_obeyed)
 		return;
@@ -137,20 +143,27 @@ struct publisher *publisher_new(struct loop *loop, uint32_t workers,
 	publisher->loop = loop;
 	publisher->events = *events;
 	init_peers(publisher, workers);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		publisher->segments[kind].fd = -1;
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
+		shards_init(&publisher->tables[kind].shards, kind);
+		publisher->tables[kind].last.fd = -1;
+		publisher->tables[kind].other.fd = -1;
+	}
 	loop_task_init(&publisher->progress, on_progress);
 	return publisher;
 }
 
-static void drop_segment(struct segment *segment)
+static void drop_bundle(struct bundle *bundle)
 {
-	if (segment->fd == -1)
-		return;
-	seal_unmap(segment->bytes);
-	close(segment->fd);
-	segment->fd = -1;
-	segment->bytes = (struct span){NULL, 0};
+	if (bundle->fd != -1)
+		close(bundle->fd);
+	bundle->fd = -1;
+}
+
+static void drop_table(struct table *table)
+{
+	drop_bundle(&table->last);
+	drop_bundle(&table->other);
+	shards_fini(&table->shards);
 }
 
 void publisher_free(struct publisher *publisher)
@@ -158,7 +171,7 @@ void publisher_free(struct publisher *publisher)
 	for (uint32_t i = 0; i < publisher->worker_count; i++)
 		disconnect(&publisher->peers[i]);
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		drop_segment(&publisher->segments[kind]);
+		drop_table(&publisher->tables[kind]);
 	loop_task_cancel(&publisher->progress);
 	free(publisher->peers);
 	free(publisher);
@@ -192,11 +205,11 @@ static const char *find_lie(const struct peer *peer, const struct message *ack)
 
 static void note_refusal(struct peer *peer, const struct message *ack)
 {
-	struct segment *segment = &peer->publisher->segments[ack->table];
+	struct table *table = &peer->publisher->tables[ack->table];
 
 	peer->state.refused[ack->table] = ack->generation;
-	segment->refused++;
-	propagation_forget(&segment->propagation, ack->generation);
+	table->refused++;
+	propagation_forget(&table->propagation, ack->generation);
 	log_error("a worker refused the new table, the old one goes on; this is a bug in Ingot",
 		  "table=%s worker=%" PRIu32 " generation=%" PRIu64 " in_effect=%" PRIu64
 		  " reason=\"%s\"",
@@ -204,40 +217,91 @@ static void note_refusal(struct peer *peer, const struct message *ack)
 		  peer->state.in_effect[ack->table], log_quote(span_from(ack->text)));
 }
 
-/* Whether the worker has the present segment, or there is none. */
+static const char *memory_name(enum table_kind kind)
+{
+	return kind == TABLE_ROUTES ? "ingot-routes" : "ingot-endpoints";
+}
+
+static void make_bundle(struct bundle *bundle, const struct shards *shards, uint64_t since)
+{
+	struct buf bytes = {0};
+	struct error err;
+
+	drop_bundle(bundle);
+	for (uint32_t i = 0; i < shards->count; i++) {
+		const struct table_header *header = shards->at[i]->header;
+
+		if (header->generation > since)
+			buf_add(&bytes, (struct span){(const char *)header, header->size});
+	}
+	bundle->fd = seal_new(memory_name(shards->kind), buf_span(&bytes), &err);
+	bundle->since = since;
+	if (bundle->fd == -1)
+		log_error("no memory for a table that a worker needs", "table=%s reason=\"%s\"",
+			  kind_name(shards->kind), log_quote(span_from(err.text)));
+	buf_fini(&bytes);
+}
+
+/* All shards that are newer than a generation; those of another set are newer than all before it. -1: no memory. */
+static int bundle_since(struct table *table, uint64_t since)
+{
+	if (since < table->shards.set)
+		since = 0;
+	if (table->last.fd != -1 && table->last.since <= since)
+		return table->last.fd;
+	if (table->other.fd == -1 || table->other.since != since)
+		make_bundle(&table->other, &table->shards, since);
+	return table->other.fd;
+}
+
+/* Whether the worker has all that is present of that kind. */
 static bool is_sent(const struct peer *peer, enum table_kind kind)
 {
-	uint64_t present = peer->publisher->segments[kind].generation;
+	uint64_t present = peer->publisher->tables[kind].shards.generation;
 
 	return peer->asked[kind] == present || peer->answered[kind] == present;
 }
 
-static void send_segment(struct peer *peer, enum table_kind kind)
+/* What is to be sent to it now; -1: nothing. What it refused before it gets again, with the rest. */
+static int due_bundle(struct peer *peer, enum table_kind kind)
 {
-	struct segment *segment = &peer->publisher->segments[kind];
+	if (is_sent(peer, kind) || peer->asked[kind] != 0)
+		return -1;
+	return bundle_since(&peer->publisher->tables[kind], peer->state.in_effect[kind]);
+}
+
+/* follows: how many bundles follow that are to take effect together with it. */
+static void send_bundle(struct peer *peer, enum table_kind kind, int fd, uint64_t follows)
+{
+	uint64_t generation = peer->publisher->tables[kind].shards.generation;
 	struct message message = {
 		.kind = MESSAGE_SEGMENT,
 		.worker = peer->index,
 		.table = kind,
-		.generation = segment->generation,
+		.generation = generation,
+		.number = follows,
 	};
 
-	if (is_sent(peer, kind) || peer->asked[kind] != 0)
+	if (fd == -1)
 		return;
-	peer->asked[kind] = segment->generation;
+	peer->asked[kind] = generation;
 	peer->state.asked_ns[kind] = clock_monotonic_ns();
-	channel_send(&peer->channel, &message, segment->fd);
+	channel_send(&peer->channel, &message, fd);
 }
 
-/* New endpoints before the routes that name them; one right behind the other, so that a worker takes both between two
- * of its requests. */
+/* New endpoints before the routes that name them. */
 static void send_present(struct peer *peer)
 {
+	int endpoints;
+	int routes = -1;
+
 	if (!peer->state.connected)
 		return;
-	send_segment(peer, TABLE_ENDPOINTS);
-	if (is_sent(peer, TABLE_ENDPOINTS))
-		send_segment(peer, TABLE_ROUTES);
+	endpoints = due_bundle(peer, TABLE_ENDPOINTS);
+	if (endpoints != -1 || is_sent(peer, TABLE_ENDPOINTS))
+		routes = due_bundle(peer, TABLE_ROUTES);
+	send_bundle(peer, TABLE_ENDPOINTS, endpoints, routes != -1);
+	send_bundle(peer, TABLE_ROUTES, routes, 0);
 }
 
 /* Said twice is said once. */
@@ -322,72 +386,106 @@ void publisher_drop_peer(struct publisher *publisher, uint32_t worker, uint64_t 
 static bool says_the_same(struct span a, struct span b)
 {
 	size_t skip = offsetof(struct table_header, generation);
-	size_t from = offsetof(struct table_header, section_count);
+	size_t from = offsetof(struct table_header, shard);
 
 	return a.len == b.len && a.len >= from && memcmp(a.ptr, b.ptr, skip) == 0 &&
 	       memcmp(a.ptr + from, b.ptr + from, a.len - from) == 0;
 }
 
-/* The segment as the workers will see it: sealed, mapped, verified. */
-static int make_segment(enum table_kind kind, struct span content, struct segment *made,
-			struct routes *routes, struct endpoints *endpoints, struct error *err)
+/* Whether the shard says what the present one says. */
+static bool is_known(const struct shards *present, struct span segment)
 {
-	made->fd = seal_new(kind == TABLE_ROUTES ? "ingot-routes" : "ingot-endpoints", content,
-			    err);
-	if (made->fd == -1)
-		return -1;
-	if (seal_map(made->fd, &made->bytes, err) == -1) {
-		close(made->fd);
-		return -1;
-	}
-	if ((kind == TABLE_ROUTES ? routes_verify(made->bytes, routes, err)
-				  : endpoints_verify(made->bytes, endpoints, err)) == -1) {
-		drop_segment(made);
-		return -1;
-	}
-	made->generation = ((const struct table_header *)(const void *)made->bytes.ptr)->generation;
-	return 0;
+	const struct table_header *header = (const void *)segment.ptr;
+	const struct table_header *known;
+
+	if (header->set != present->set || header->shard_count != present->count ||
+	    header->shard >= present->count)
+		return false;
+	known = present->at[header->shard]->header;
+	return says_the_same((struct span){(const char *)known, known->size}, segment);
 }
 
-static void take_segment(struct publisher *publisher, enum table_kind kind,
-			 const struct segment *made, uint64_t seen_ns)
+/* Copies what is new of a bundle; also what is no segment, so that it is refused. */
+static void keep_new(const struct shards *present, struct span bundle, struct buf *out)
 {
-	struct segment *present = &publisher->segments[kind];
+	struct span segment;
 
-	BUG_ON(made->generation <= present->generation);
-	drop_segment(present);
-	present->fd = made->fd;
-	present->bytes = made->bytes;
-	present->generation = made->generation;
-	present->published++;
+	buf_reserve(out, bundle.len);
+	while (bundle_cut(&bundle, &segment))
+		if (!is_known(present, segment))
+			buf_add(out, segment);
+	buf_add(out, bundle);
+}
+
+/* The bundle as the workers will see it: sealed, mapped, verified. -1: it stays without effect. */
+static int prepare(struct table *table, struct span bundle, struct shards_change *change,
+		   struct error *err)
+{
+	int fd = seal_new(memory_name(table->shards.kind), bundle, err);
+	struct span mapped;
+
+	if (fd == -1)
+		return -1;
+	if (seal_map(fd, &mapped, err) == -1 ||
+	    shards_prepare(&table->shards, mapped, seal_unmap, change, err) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void tell_routes(const struct publisher *publisher, const struct shards_change *change)
+{
+	for (uint32_t i = 0; i < change->count; i++)
+		publisher->events.on_routes(publisher->events.owner, &change->fresh[i]->routes);
+}
+
+static void take(struct table *table, struct shards_change *change, int fd, uint64_t seen_ns)
+{
+	bool is_whole = change->count == change->shard_count;
+
+	BUG_ON(change->generation <= table->shards.generation);
+	drop_bundle(&table->last);
+	drop_bundle(&table->other);
+	table->last = (struct bundle){fd, is_whole ? 0 : table->shards.generation};
+	shards_commit(&table->shards, change);
+	table->published++;
 	if (seen_ns != 0)
-		propagation_begin(&present->propagation, present->generation, seen_ns);
+		propagation_begin(&table->propagation, table->shards.generation, seen_ns);
+}
+
+static enum publish_result publish(struct publisher *publisher, enum table_kind kind,
+				   struct span bundle, uint64_t seen_ns)
+{
+	struct table *table = &publisher->tables[kind];
+	struct shards_change change;
+	struct error err;
+	int fd = prepare(table, bundle, &change, &err);
+
+	if (fd == -1) {
+		table->refused++;
+		log_error("the new table cannot be used, the old one goes on",
+			  "table=%s generation=%" PRIu64 " reason=\"%s\"", kind_name(kind),
+			  table->shards.generation, log_quote(span_from(err.text)));
+		return PUBLISH_REFUSED;
+	}
+	if (kind == TABLE_ROUTES && publisher->events.on_routes != NULL)
+		tell_routes(publisher, &change);
+	take(table, &change, fd, seen_ns);
+	return PUBLISH_NEW;
 }
 
 enum publish_result publisher_offer(struct publisher *publisher, enum table_kind kind,
-				    struct span content, uint64_t seen_ns)
+				    struct span bundle, uint64_t seen_ns)
 {
-	struct segment *present = &publisher->segments[kind];
-	struct segment made = {.fd = -1};
-	struct routes routes;
-	struct endpoints endpoints;
-	struct error err;
+	struct buf fresh = {0};
+	enum publish_result result = PUBLISH_EQUAL;
 
-	if (present->fd != -1 && says_the_same(present->bytes, content))
-		return PUBLISH_EQUAL;
-	if (make_segment(kind, content, &made, &routes, &endpoints, &err) == -1) {
-		present->refused++;
-		log_error("the new table cannot be used, the old one goes on",
-			  "table=%s generation=%" PRIu64 " reason=\"%s\"", kind_name(kind),
-			  present->generation, log_quote(span_from(err.text)));
-		return PUBLISH_REFUSED;
-	}
-	take_segment(publisher, kind, &made, seen_ns);
-	if (kind == TABLE_ROUTES)
-		publisher->routes = routes;
-	else
-		publisher->endpoints = endpoints;
-	return PUBLISH_NEW;
+	keep_new(&publisher->tables[kind].shards, bundle, &fresh);
+	if (fresh.len > 0 || publisher->tables[kind].shards.count == 0)
+		result = publish(publisher, kind, buf_span(&fresh), seen_ns);
+	buf_fini(&fresh);
+	return result;
 }
 
 void publisher_send(struct publisher *publisher)
@@ -398,27 +496,21 @@ void publisher_send(struct publisher *publisher)
 
 uint64_t publisher_generation(const struct publisher *publisher, enum table_kind kind)
 {
-	return publisher->segments[kind].generation;
+	return publisher->tables[kind].shards.generation;
 }
 
-int publisher_segment_fd(const struct publisher *publisher, enum table_kind kind)
+const struct shards *publisher_table(const struct publisher *publisher, enum table_kind kind)
 {
-	return publisher->segments[kind].fd;
+	const struct shards *shards = &publisher->tables[kind].shards;
+
+	return shards->count == 0 ? NULL : shards;
 }
 
-struct span publisher_segment(const struct publisher *publisher, enum table_kind kind)
+int publisher_bundle_fd(struct publisher *publisher, enum table_kind kind)
 {
-	return publisher->segments[kind].bytes;
-}
+	struct table *table = &publisher->tables[kind];
 
-const struct routes *publisher_routes(const struct publisher *publisher)
-{
-	return publisher->segments[TABLE_ROUTES].fd == -1 ? NULL : &publisher->routes;
-}
-
-const struct endpoints *publisher_endpoints(const struct publisher *publisher)
-{
-	return publisher->segments[TABLE_ENDPOINTS].fd == -1 ? NULL : &publisher->endpoints;
+	return table->shards.count == 0 ? -1 : bundle_since(table, 0);
 }
 
 uint32_t publisher_worker_count(const struct publisher *publisher)
@@ -435,15 +527,15 @@ const struct peer_state *publisher_worker(const struct publisher *publisher, uin
 const struct propagation *publisher_propagation(const struct publisher *publisher,
 						enum table_kind kind)
 {
-	return &publisher->segments[kind].propagation;
+	return &publisher->tables[kind].propagation;
 }
 
 uint64_t publisher_refused_count(const struct publisher *publisher, enum table_kind kind)
 {
-	return publisher->segments[kind].refused;
+	return publisher->tables[kind].refused;
 }
 
 uint64_t publisher_published_count(const struct publisher *publisher, enum table_kind kind)
 {
-	return publisher->segments[kind].published;
+	return publisher->tables[kind].published;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Segments on their way to the workers, and what came back.
+/* Shards on their way to the workers, and what came back.
  *
- * A segment is offered, sealed in a memfd, and sent to every worker; the workers say which generation they obey.
- * A worker that (re)starts gets what is present at once. The order across segments: endpoints before
- * the routes that name them. A worker that has not answered one segment gets no other of that kind, and then the
- * newest: however slow it is and however many changes there are, one of each kind is on its way.
+ * A bundle of shards is offered; those that say something new are sealed in a memfd and sent to every worker; the
+ * workers say which generation they obey. A worker that (re)starts gets all that is present at once. The order
+ * across tables: endpoints before the routes that name them; sent together they take effect together. A worker
+ * that has not answered one bundle gets no other of that kind, and then all that is newer in one: however slow
+ * it is and however many changes there are, one of each kind is on its way.
  *
  * What workers say is hostile (security spec, 2.3): every field is checked. A worker that lies, that says more than
  * PUBLISH_MESSAGES_MAX things in a second, or that does not listen loses its channel and is to be ended.
@@ -18,9 +19,7 @@
 #include "base/span.h"
 #include "control/propagation.h"
 #include "io/loop.h"
-#include "table/endpoints.h"
-#include "table/format.h"
-#include "table/routes.h"
+#include "table/shards.h"
 
 enum { PUBLISH_MESSAGES_MAX = 1000 };
 
@@ -32,6 +31,9 @@ struct publisher;
 /* What its owner is told; each may be NULL. */
 struct publisher_events {
 	void *owner;
+
+	/* A shard of routes is about to be sent. Borrowed for the call. */
+	void (*on_routes)(void *owner, const struct routes *routes);
 
 	/* Every worker obeys routes of that generation or a later one. At the end of a turn. */
 	void (*on_obeyed)(void *owner, uint64_t routes_generation);
@@ -53,31 +55,27 @@ void publisher_set_peer(struct publisher *publisher, uint32_t worker, int fd, pi
 void publisher_drop_peer(struct publisher *publisher, uint32_t worker, uint64_t deaths);
 
 enum publish_result {
-	PUBLISH_NEW,     /* it is the present segment now; publisher_send sends it */
-	PUBLISH_EQUAL,   /* the present one says the same, but for generation, time and checksum */
-	PUBLISH_REFUSED, /* it does not verify, or there is no memory for it: the present one stays */
+	PUBLISH_NEW,   /* what is new of it is present now; publisher_send sends it */
+	PUBLISH_EQUAL, /* the present shards say the same, but for generation, time and checksum */
+	PUBLISH_REFUSED, /* it does not verify, or there is no memory for it: the present table stays */
 };
 
-/* content: a complete segment, borrowed. seen_ns: monotonic, when the source saw the change; 0: not to be
- * measured (a segment from the state directory). */
+/* bundle: shards of the present set, or all of another, borrowed; of one generation, which is newer, unless it comes
+ * from the state directory. seen_ns: monotonic, when the source saw the change; 0: not to be measured. */
 enum publish_result publisher_offer(struct publisher *publisher, enum table_kind kind,
-				    struct span content, uint64_t seen_ns);
+				    struct span bundle, uint64_t seen_ns);
 
 /* Sends what was offered and not sent yet, endpoints first. */
 void publisher_send(struct publisher *publisher);
 
-/* Generation of the present segment; 0: there is none. */
+/* Generation of the present table; 0: there is none. */
 uint64_t publisher_generation(const struct publisher *publisher, enum table_kind kind);
 
-/* Descriptor of the present segment, borrowed; -1: there is none. */
-int publisher_segment_fd(const struct publisher *publisher, enum table_kind kind);
+/* The present table; NULL: there is none. Its shards until the next offer. */
+const struct shards *publisher_table(const struct publisher *publisher, enum table_kind kind);
 
-/* Its bytes; empty: there is none. Both until the next offer. */
-struct span publisher_segment(const struct publisher *publisher, enum table_kind kind);
-
-/* The present segments, verified; NULL: there is none. Until the next offer. */
-const struct routes *publisher_routes(const struct publisher *publisher);
-const struct endpoints *publisher_endpoints(const struct publisher *publisher);
+/* All of it as one bundle in sealed memory, borrowed until the next offer; -1: there is none, or no memory. */
+int publisher_bundle_fd(struct publisher *publisher, enum table_kind kind);
 
 /* What is known of a worker. */
 struct peer_state {
@@ -85,7 +83,7 @@ struct peer_state {
 	bool connected;
 	uint64_t in_effect[TABLE_KIND_COUNT]; /* generation; 0: none */
 	uint64_t refused[TABLE_KIND_COUNT];   /* the last one that it refused; 0: none */
-	/* Monotonic, when the segment was sent that it has not answered yet; 0: it has answered all. */
+	/* Monotonic, when the bundle was sent that it has not answered yet; 0: it has answered all. */
 	uint64_t asked_ns[TABLE_KIND_COUNT];
 	uint64_t deaths;
 };

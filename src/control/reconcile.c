@@ -4,19 +4,22 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "compile/compile.h"
 #include "control/diagnostic_log.h"
+#include "table/layout.h"
 
 struct reconcile {
 	struct reconcile_options options;
 	struct publisher *publisher;
 	struct store store;
-	struct ids *ids;
+	struct compiler *compiler;
 	struct model *model; /* NULL: none, or an object that it borrows from has changed since */
+	bool again;          /* what was compiled last did not get through */
 	bool listed;
 	uint64_t seen_ns; /* when the first change of this batch was seen; 0: no batch */
 	struct diagnostics of_source;
@@ -25,15 +28,15 @@ struct reconcile {
 	struct diagnostic_log log;
 };
 
-/* Workers may obey routes of an earlier life of control: its ids must not be taken for ours. */
-static struct ids *new_ids(void)
+/* Workers may obey routes of an earlier life of control: its numbers must not be taken for ours. */
+static struct compiler *new_compiler(void)
 {
-	struct ids *ids = ids_new();
-	uint32_t seed;
+	struct compiler *compiler = compiler_new();
+	uint32_t seeds[2];
 
-	random_secret(&seed, sizeof(seed));
-	ids_seed(ids, seed);
-	return ids;
+	random_secret(seeds, sizeof(seeds));
+	compiler_seed(compiler, seeds[0], seeds[1]);
+	return compiler;
 }
 
 struct reconcile *reconcile_new(const struct reconcile_options *options,
@@ -44,7 +47,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options,
 	reconcile->options = *options;
 	reconcile->publisher = publisher;
 	store_init(&reconcile->store);
-	reconcile->ids = new_ids();
+	reconcile->compiler = new_compiler();
 	diagnostics_init(&reconcile->of_source);
 	diagnostics_init(&reconcile->of_model);
 	diagnostics_init(&reconcile->of_endpoints);
@@ -62,7 +65,7 @@ static void drop_model(struct reconcile *reconcile)
 void reconcile_free(struct reconcile *reconcile)
 {
 	drop_model(reconcile);
-	ids_free(reconcile->ids);
+	compiler_free(reconcile->compiler);
 	store_fini(&reconcile->store);
 	diagnostics_fini(&reconcile->of_source);
 	diagnostics_fini(&reconcile->of_model);
@@ -86,16 +89,21 @@ static uint64_t next_generation(const struct reconcile *reconcile, enum table_ki
 	return (present > floor ? present : floor) + 1;
 }
 
-/* Whether it is a new segment, to be sent. */
-static bool offer(struct reconcile *reconcile, enum table_kind kind, struct buf *content,
+/* Whether it says something new, to be sent. What does not get through is compiled again with all else. */
+static bool offer(struct reconcile *reconcile, enum table_kind kind, const struct buf *bundle,
 		  uint64_t seen_ns)
 {
-	if (publisher_offer(reconcile->publisher, kind, buf_span(content), seen_ns) != PUBLISH_NEW)
+	switch (publisher_offer(reconcile->publisher, kind, buf_span(bundle), seen_ns)) {
+	case PUBLISH_NEW:
+		return true;
+	case PUBLISH_EQUAL:
 		return false;
-	if (kind == TABLE_ROUTES && reconcile->options.on_routes != NULL)
-		reconcile->options.on_routes(reconcile->options.owner,
-					     publisher_routes(reconcile->publisher));
-	return true;
+	case PUBLISH_REFUSED:
+		reconcile->again = true;
+		return false;
+	}
+	BUG_ON(true);
+	return false;
 }
 
 static void offer_stored(struct reconcile *reconcile, enum table_kind kind)
@@ -120,47 +128,60 @@ void reconcile_publish_stored(struct reconcile *reconcile)
 	publisher_send(reconcile->publisher);
 }
 
+static void log_routes(const struct reconcile *reconcile, size_t bytes)
+{
+	log_info("new routes",
+		 "generation=%" PRIu64 " hosts=%" PRIu32 " routes=%" PRIu32 " ingresses=%" PRIu32
+		 " bytes=%zu",
+		 publisher_generation(reconcile->publisher, TABLE_ROUTES),
+		 reconcile->model->host_count, reconcile->model->route_count,
+		 reconcile->model->ingress_count, bytes);
+}
+
+static void log_too_large(enum table_kind kind)
+{
+	log_error("a part of the new table is too large, the old one goes on", "table=%s",
+		  table_layouts[kind].name);
+}
+
 static bool offer_routes(struct reconcile *reconcile, uint64_t seen_ns)
 {
-	struct buf content = {0};
+	struct buf bundle = {0};
 	bool is_new;
 
-	compile_routes(reconcile->model, reconcile->options.model, reconcile->ids,
-		       next_generation(reconcile, TABLE_ROUTES), clock_wall_ns(), &content);
-	is_new = offer(reconcile, TABLE_ROUTES, &content, seen_ns);
+	if (!compile_routes(reconcile->compiler, reconcile->model, reconcile->options.model,
+			    next_generation(reconcile, TABLE_ROUTES), clock_wall_ns(), &bundle))
+		log_too_large(TABLE_ROUTES);
+	is_new = offer(reconcile, TABLE_ROUTES, &bundle, seen_ns);
 	if (is_new)
-		log_info("new routes",
-			 "generation=%" PRIu64 " hosts=%" PRIu32 " routes=%" PRIu32
-			 " ingresses=%" PRIu32 " bytes=%zu",
-			 publisher_generation(reconcile->publisher, TABLE_ROUTES),
-			 reconcile->model->host_count, reconcile->model->route_count,
-			 reconcile->model->ingress_count, content.len);
-	buf_fini(&content);
+		log_routes(reconcile, bundle.len);
+	buf_fini(&bundle);
 	return is_new;
 }
 
 static bool offer_endpoints(struct reconcile *reconcile, uint64_t seen_ns)
 {
-	struct buf content = {0};
+	struct buf bundle = {0};
 	bool is_new;
 
+	if (!compile_endpoints(reconcile->compiler, &reconcile->store, reconcile->options.model,
+			       next_generation(reconcile, TABLE_ENDPOINTS), clock_wall_ns(),
+			       &bundle))
+		log_too_large(TABLE_ENDPOINTS);
 	restart(&reconcile->of_endpoints);
-	compile_endpoints(reconcile->model, &reconcile->store, reconcile->options.model,
-			  reconcile->ids, next_generation(reconcile, TABLE_ENDPOINTS),
-			  clock_wall_ns(), &content, &reconcile->of_endpoints);
-	is_new = offer(reconcile, TABLE_ENDPOINTS, &content, seen_ns);
+	compiler_diagnose(reconcile->compiler, &reconcile->of_endpoints);
+	is_new = offer(reconcile, TABLE_ENDPOINTS, &bundle, seen_ns);
 	if (is_new)
 		log_debug("new endpoints", "generation=%" PRIu64 " bytes=%zu",
-			  publisher_generation(reconcile->publisher, TABLE_ENDPOINTS), content.len);
-	buf_fini(&content);
+			  publisher_generation(reconcile->publisher, TABLE_ENDPOINTS), bundle.len);
+	buf_fini(&bundle);
 	return is_new;
 }
 
-static void store_segment(struct reconcile *reconcile, enum table_kind kind)
+static void store_table(struct reconcile *reconcile, enum table_kind kind)
 {
 	if (reconcile->options.state != NULL)
-		state_store(reconcile->options.state, kind,
-			    publisher_segment_fd(reconcile->publisher, kind));
+		state_store(reconcile->options.state, kind);
 }
 
 static void update_log(struct reconcile *reconcile)
@@ -180,25 +201,40 @@ static void publish(struct reconcile *reconcile, bool with_routes, uint64_t seen
 
 	publisher_send(reconcile->publisher);
 	if (new_endpoints)
-		store_segment(reconcile, TABLE_ENDPOINTS);
+		store_table(reconcile, TABLE_ENDPOINTS);
 	if (new_routes)
-		store_segment(reconcile, TABLE_ROUTES);
+		store_table(reconcile, TABLE_ROUTES);
 }
 
 static void build_model(struct reconcile *reconcile)
 {
 	drop_model(reconcile);
 	restart(&reconcile->of_model);
+	reconcile->again = false;
 	reconcile->model = model_build(&reconcile->store, reconcile->options.model,
 				       &reconcile->of_model);
+	compiler_note(reconcile->compiler, reconcile->model, NULL,
+		      next_generation(reconcile, TABLE_ROUTES));
 }
 
-/* The model borrows from the objects that are about to go. It is not needed until the batch is complete. */
-static void begin_change(struct reconcile *reconcile, enum object_kind kind)
+static void note_slice(struct reconcile *reconcile, const struct object *object)
+{
+	const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
+
+	if (object != NULL)
+		compiler_note_service(reconcile->compiler, object->namespace, slice->service_name);
+}
+
+/* The model borrows from the objects that are about to go. It is not needed until the batch is complete. A slice may
+ * move from one Service to another. */
+static void begin_change(struct reconcile *reconcile, enum object_kind kind, struct span namespace,
+			 struct span name)
 {
 	if (reconcile->seen_ns == 0)
 		reconcile->seen_ns = clock_monotonic_ns();
-	if (kind != OBJECT_ENDPOINT_SLICE)
+	if (kind == OBJECT_ENDPOINT_SLICE)
+		note_slice(reconcile, store_find(&reconcile->store, kind, namespace, name));
+	else
 		drop_model(reconcile);
 }
 
@@ -206,7 +242,9 @@ static void on_upsert(void *owner, struct object *object)
 {
 	struct reconcile *reconcile = owner;
 
-	begin_change(reconcile, object->kind);
+	begin_change(reconcile, object->kind, object->namespace, object->name);
+	if (object->kind == OBJECT_ENDPOINT_SLICE)
+		note_slice(reconcile, object);
 	store_upsert(&reconcile->store, object);
 }
 
@@ -214,7 +252,7 @@ static void on_delete(void *owner, enum object_kind kind, struct span namespace,
 {
 	struct reconcile *reconcile = owner;
 
-	begin_change(reconcile, kind);
+	begin_change(reconcile, kind, namespace, name);
 	store_delete(&reconcile->store, kind, namespace, name);
 }
 
@@ -236,7 +274,8 @@ static void on_settled(void *owner, const struct diagnostics *diagnostics)
 	diagnostics_append(&reconcile->of_source, diagnostics);
 	if (reconcile->listed) {
 		changes = store_take_changes(&reconcile->store);
-		with_routes = changes.routes || reconcile->model == NULL;
+		with_routes = changes.routes || reconcile->model == NULL || reconcile->again ||
+			      compiler_is_short(reconcile->compiler);
 		if (with_routes)
 			build_model(reconcile);
 		if (with_routes || changes.endpoints)
@@ -259,9 +298,9 @@ struct source_sink reconcile_sink(struct reconcile *reconcile)
 
 void reconcile_on_obeyed(struct reconcile *reconcile, uint64_t routes_generation)
 {
-	ids_release(reconcile->ids, routes_generation);
 	/* amid a batch: its end compiles the endpoints anyway */
-	if (reconcile->model != NULL)
+	if (compiler_release(reconcile->compiler, routes_generation) && reconcile->seen_ns == 0 &&
+	    reconcile->listed)
 		publish(reconcile, false, 0);
 }
 

@@ -2,8 +2,8 @@
 /* What control is for: objects come in, tables go out.
  *
  * The sink of a source. A batch of changes goes into the store; when it is complete, the model is built
- * and compiled, or, where only EndpointSlices changed, the endpoints alone are compiled from the model that is
- * there. What differs from the present segments is published. Nothing is published before the source has listed
+ * and compiled, or, where only EndpointSlices changed, the endpoints of their Services alone. Shards that differ
+ * from the present ones are published. Nothing is published before the source has listed
  * everything once, but for what the state directory holds.
  */
 #pragma once
@@ -22,9 +22,6 @@ struct reconcile_options {
 	const struct model_options *model; /* kept */
 	struct state *state;               /* kept; NULL: nothing is stored */
 	uint64_t generation_floor;         /* generations are above it */
-	/* New routes are about to be sent, borrowed for the call. NULL: nobody wants to know. */
-	void (*on_routes)(void *owner, const struct routes *routes);
-	void *owner;
 };
 
 /* publisher is kept. Its on_obeyed must come to reconcile_on_obeyed. */

@@ -17,17 +17,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/state_writer.h"
-#include "table/endpoints.h"
 #include "table/layout.h"
-#include "table/routes.h"
+#include "table/shards.h"
 
 struct state {
 	struct loop *loop;
 	char *directory;
-	int lock;                      /* descriptor of the directory */
-	int waiting[TABLE_KIND_COUNT]; /* descriptors of what is to be written; -1: nothing */
+	int lock; /* descriptor of the directory */
+	struct state_content content;
+	bool waiting[TABLE_KIND_COUNT]; /* to be written */
 	struct state_writer writer;
-	int writing[TABLE_KIND_COUNT]; /* what the writer has; -1: nothing */
+	bool writing[TABLE_KIND_COUNT];
 	struct timer pause;
 	struct state_figures figures;
 };
@@ -39,13 +39,16 @@ static void write_path(char path[static PATH_MAX], const char *directory, enum t
 	snprintf(path, PATH_MAX, "%s/%s.segment%s", directory, table_layouts[kind].name, suffix);
 }
 
-static int verify(enum table_kind kind, struct span segment, struct error *err)
+/* Borrows the bundle, which must be complete. */
+static int verify(enum table_kind kind, struct span bundle, struct error *err)
 {
-	struct routes routes;
-	struct endpoints endpoints;
+	struct shards shards;
+	int result;
 
-	return kind == TABLE_ROUTES ? routes_verify(segment, &routes, err)
-				    : endpoints_verify(segment, &endpoints, err);
+	shards_init(&shards, kind);
+	result = shards_apply(&shards, bundle, NULL, err);
+	shards_fini(&shards);
+	return result;
 }
 
 /* 0: read; 1: it is there and bad; -1: it is not to be had. */
@@ -112,18 +115,9 @@ bool state_load(struct state *state, enum table_kind kind, struct buf *out)
 static bool has_waiting(const struct state *state)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (state->waiting[kind] != -1)
+		if (state->waiting[kind])
 			return true;
 	return false;
-}
-
-static void close_all(int fds[static TABLE_KIND_COUNT])
-{
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
-		if (fds[kind] != -1)
-			close(fds[kind]);
-		fds[kind] = -1;
-	}
 }
 
 static void pause_for(struct state *state, uint32_t ms)
@@ -134,15 +128,14 @@ static void pause_for(struct state *state, uint32_t ms)
 static void note_success(struct state *state)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		state->figures.written += state->writing[kind] != -1;
+		state->figures.written += state->writing[kind];
 	if (state->figures.failing)
 		log_info("tables are stored again", "directory=\"%s\"", state->directory);
 	state->figures.failing = false;
-	close_all(state->writing);
 	pause_for(state, STATE_INTERVAL_MS);
 }
 
-/* What could not be written waits again, unless something newer does by now. */
+/* What could not be written waits again. */
 static void note_failure(struct state *state, const char *why)
 {
 	state->figures.failures++;
@@ -151,13 +144,8 @@ static void note_failure(struct state *state, const char *why)
 			 "directory=\"%s\" reason=\"%s\"", state->directory,
 			 log_quote(span_from(why)));
 	state->figures.failing = true;
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
-		if (state->waiting[kind] != -1)
-			continue;
-		state->waiting[kind] = state->writing[kind];
-		state->writing[kind] = -1;
-	}
-	close_all(state->writing);
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		state->waiting[kind] |= state->writing[kind];
 	pause_for(state, STATE_RETRY_MS);
 }
 
@@ -180,10 +168,9 @@ static void write_waiting(struct state *state)
 	    !has_waiting(state))
 		return;
 	memcpy(state->writing, state->waiting, sizeof(state->writing));
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		state->waiting[kind] = -1;
+	memset(state->waiting, 0, sizeof(state->waiting));
 	if (state_writer_start(&state->writer, state->loop, state->directory, state->writing,
-			       &err) == -1)
+			       &state->content, &err) == -1)
 		note_failure(state, err.text);
 }
 
@@ -192,17 +179,9 @@ static void on_pause_over(struct timer *timer)
 	write_waiting(container_of(timer, struct state, pause));
 }
 
-void state_store(struct state *state, enum table_kind kind, int fd)
+void state_store(struct state *state, enum table_kind kind)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-
-	if (copy == -1) {
-		note_failure(state, "no descriptor is left");
-		return;
-	}
-	if (state->waiting[kind] != -1)
-		close(state->waiting[kind]);
-	state->waiting[kind] = copy;
+	state->waiting[kind] = true;
 	/* both kinds of one change in one go, and not before they were sent */
 	if (!timer_is_running(&state->pause) && !state_writer_is_busy(&state->writer))
 		pause_for(state, 0);
@@ -227,7 +206,8 @@ static int lock_directory(const char *directory, struct error *err)
 	return fd;
 }
 
-struct state *state_open(struct loop *loop, const char *directory, struct error *err)
+struct state *state_open(struct loop *loop, const char *directory,
+			 const struct state_content *content, struct error *err)
 {
 	int lock = lock_directory(directory, err);
 	struct state *state;
@@ -238,8 +218,7 @@ struct state *state_open(struct loop *loop, const char *directory, struct error 
 	state->loop = loop;
 	state->lock = lock;
 	state->directory = strdup(directory);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		state->waiting[kind] = state->writing[kind] = -1;
+	state->content = *content;
 	state_writer_init(&state->writer, on_written);
 	timer_init(&state->pause, on_pause_over);
 	return state;
@@ -260,8 +239,6 @@ void state_close(struct state *state)
 		state_writer_finish(&state->writer, STATE_STOP_MS);
 	}
 	timer_stop(loop_timers(state->loop), &state->pause);
-	close_all(state->waiting);
-	close_all(state->writing);
 	close(state->lock);
 	free(state->directory);
 	free(state);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state directory: the last good segments on disk, from which the workers are served at start until
+/* The state directory: the last good tables on disk, from which the workers are served at start until
  * the first complete list has been compiled (security spec, R3, R4).
  *
- *     routes.segment endpoints.segment     the newest
+ *     routes.segment endpoints.segment     the newest: all shards, as one bundle (table/format.h)
  *     *.segment.previous                   the one before
  *     *.segment.bad                        one that did not verify, set aside
  *
@@ -24,18 +24,28 @@ enum { STATE_INTERVAL_MS = 1000, STATE_RETRY_MS = 2000, STATE_STOP_MS = 2000 };
 
 struct state;
 
-/* Makes the directory where it is missing (its parent must be there) and locks it. NULL with the reason. */
-struct state *state_open(struct loop *loop, const char *directory, struct error *err);
+/* What is to be stored. */
+struct state_content {
+	void *owner;
 
-/* Appends the newest segment that verifies to *out, which is empty. Those that do not are set aside and logged.
+	/* Appends the whole table that is present. Called in the child process that writes: from what its parent had
+	 * when it was forked, and nothing that this changes is seen by anyone. */
+	void (*write)(void *owner, enum table_kind kind, struct buf *out);
+};
+
+/* Makes the directory where it is missing (its parent must be there) and locks it. NULL with the reason. */
+struct state *state_open(struct loop *loop, const char *directory,
+			 const struct state_content *content, struct error *err);
+
+/* Appends the newest table that verifies to *out, which is empty. Those that do not are set aside and logged.
  * false: there is none. */
 bool state_load(struct state *state, enum table_kind kind, struct buf *out);
 
-/* Stores a sealed segment soon; fd is borrowed. A later call before that takes its place. */
-void state_store(struct state *state, enum table_kind kind, int fd);
+/* Stores what is present then of a kind, soon. */
+void state_store(struct state *state, enum table_kind kind);
 
 struct state_figures {
-	uint64_t written;  /* segments */
+	uint64_t written;  /* tables */
 	uint64_t failures; /* attempts to write that failed */
 	bool failing;      /* the last attempt did */
 };
@@ -45,6 +55,6 @@ struct state_figures state_figures(const struct state *state);
 /* Writes what waits, for STATE_STOP_MS at most, and gives the directory back. */
 void state_close(struct state *state);
 
-/* Reads the newest usable segment of a directory without lock and without changing anything: for `ingot
+/* Reads the newest usable table of a directory without lock and without changing anything: for `ingot
  * table`. 0, or -1 with the reason. */
 int state_read(const char *directory, enum table_kind kind, struct buf *out, struct error *err);

@@ -15,10 +15,9 @@
 #include "base/file.h"
 #include "base/list.h"
 #include "table/layout.h"
-#include "table/seal.h"
 
-/* Where the child finds its descriptors: all others are closed. */
-enum { CHILD_WORDS = 3, CHILD_SEGMENTS = 4, CHILD_DESCRIPTORS = CHILD_SEGMENTS + TABLE_KIND_COUNT };
+/* Where the child finds its descriptor: all others are closed. */
+enum { CHILD_WORDS = 3 };
 
 void state_writer_init(struct state_writer *writer,
 		       void (*on_written)(struct state_writer *writer, const char *failure))
@@ -42,8 +41,8 @@ static int sync_directory(const char *directory, struct error *err)
 }
 
 /* The one that was there moves only after the new one is whole: a full disk costs nothing that was stored. */
-static int write_segment(const char *directory, enum table_kind kind, struct span content,
-			 struct error *err)
+static int write_table(const char *directory, enum table_kind kind, struct span content,
+		       struct error *err)
 {
 	const char *name = table_layouts[kind].name;
 	char path[PATH_MAX];
@@ -62,55 +61,37 @@ static int write_segment(const char *directory, enum table_kind kind, struct spa
 	return sync_directory(directory, err);
 }
 
-static int write_segments(const char *directory, const int segments[static TABLE_KIND_COUNT],
-			  struct error *err)
+static int write_tables(const char *directory, const bool kinds[static TABLE_KIND_COUNT],
+			const struct state_content *content, struct error *err)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
-		struct span content;
+		struct buf bytes = {0};
 		int written;
 
-		if (segments[kind] == -1)
+		if (!kinds[kind])
 			continue;
-		if (seal_map(segments[kind], &content, err) == -1)
-			return -1;
-		written = write_segment(directory, kind, content, err);
-		seal_unmap(content);
+		content->write(content->owner, kind, &bytes);
+		written = write_table(directory, kind, buf_span(&bytes), err);
+		buf_fini(&bytes);
 		if (written == -1)
 			return -1;
 	}
 	return 0;
 }
 
-/* Moves what the child keeps to fixed places and closes everything else: sockets of the parent must not live on in
- * it. First upwards, so that no move hits one that is still needed. */
-static void keep_descriptors(int *words, int segments[static TABLE_KIND_COUNT])
-{
-	*words = fcntl(*words, F_DUPFD, CHILD_DESCRIPTORS);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (segments[kind] != -1)
-			segments[kind] = fcntl(segments[kind], F_DUPFD, CHILD_DESCRIPTORS);
-	*words = dup2(*words, CHILD_WORDS);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (segments[kind] != -1)
-			segments[kind] = dup2(segments[kind], CHILD_SEGMENTS + (int)kind);
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (segments[kind] == -1)
-			close(CHILD_SEGMENTS + (int)kind);
-	close_range(CHILD_DESCRIPTORS, ~0U, 0);
-}
-
 _Noreturn static void run_child(const char *directory, int words,
-				const int borrowed[static TABLE_KIND_COUNT])
+				const bool kinds[static TABLE_KIND_COUNT],
+				const struct state_content *content)
 {
-	int segments[TABLE_KIND_COUNT];
 	struct error err;
 
-	memcpy(segments, borrowed, sizeof(segments));
-	keep_descriptors(&words, segments);
+	/* sockets of the parent must not live on in the child */
+	words = dup2(words, CHILD_WORDS);
+	close_range(CHILD_WORDS + 1, ~0U, 0);
 	/* tells the parent that its descriptors are its own again */
 	if (write(words, "", 1) != 1)
 		_exit(1);
-	if (write_segments(directory, segments, &err) == 0)
+	if (write_tables(directory, kinds, content, &err) == 0)
 		_exit(0);
 	/* without these words the status alone says that it failed */
 	(void)!write(words, err.text, strlen(err.text));
@@ -155,7 +136,8 @@ static void on_child_end(struct loop_source *source, uint32_t events)
 }
 
 int state_writer_start(struct state_writer *writer, struct loop *loop, const char *directory,
-		       const int segments[static TABLE_KIND_COUNT], struct error *err)
+		       const bool kinds[static TABLE_KIND_COUNT],
+		       const struct state_content *content, struct error *err)
 {
 	int words[2];
 	int pid_fd;
@@ -165,7 +147,7 @@ int state_writer_start(struct state_writer *writer, struct loop *loop, const cha
 		return error_sys(err, "cannot make a pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(directory, words[1], segments);
+		run_child(directory, words[1], kinds, content);
 	close(words[1]);
 	if (pid == -1) {
 		error_sys(err, "cannot start the writing process");

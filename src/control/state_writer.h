@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A child process that writes segments to the state directory, one job at a time.
+/* A child process that writes tables to the state directory, one job at a time.
  *
  * fsync may take seconds on a sick disk, and the loop must not wait for it. A process and not a thread: nothing of ours
  * is shared between threads, and a child that hangs in the kernel can be left behind. It is forked and does
- * not execute anything anew: it closes every descriptor but its own, writes, and ends.
+ * not execute anything anew: it closes every descriptor but its own, writes what its parent had at that moment,
+ * and ends.
  */
 #pragma once
 
@@ -11,8 +12,8 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "control/state.h"
 #include "io/loop.h"
-#include "table/format.h"
 
 struct state_writer {
 	/* failure: why it could not be written, borrowed; NULL: it was. The writer is idle again. */
@@ -27,11 +28,12 @@ struct state_writer {
 void state_writer_init(struct state_writer *writer,
 		       void (*on_written)(struct state_writer *writer, const char *failure));
 
-/* Writes the segments (by enum table_kind; -1: none) to DIRECTORY/KIND.segment; the one that is there
- * becomes KIND.segment.previous once the new one is whole and on disk. All is borrowed until on_written.
+/* Writes the tables of those kinds to DIRECTORY/KIND.segment; the one that is there becomes
+ * KIND.segment.previous once the new one is whole and on disk. directory is borrowed until on_written.
  * Must be idle. 0, or -1 with the reason: then on_written is not called. */
 int state_writer_start(struct state_writer *writer, struct loop *loop, const char *directory,
-		       const int segments[static TABLE_KIND_COUNT], struct error *err);
+		       const bool kinds[static TABLE_KIND_COUNT],
+		       const struct state_content *content, struct error *err);
 
 bool state_writer_is_busy(const struct state_writer *writer);
 

@@ -134,31 +134,42 @@ static void subtract(struct row_sum *sum, const struct row_sum *before)
 /* Rows that count, by number, with the route whose names they have. */
 struct candidate {
 	const struct route *route; /* NULL: row 0 */
+	const struct routes
+		*routes; /* its shard: others have no route of its row, for a row has one host */
 	bool several_paths;
 };
 
-static struct candidate *find_candidates(const struct routes *routes)
+static void add_candidates(struct candidate *candidates, const struct routes *routes)
 {
-	struct candidate *candidates = memory_new_array(STATS_ROUTE_ROWS_MAX, sizeof(*candidates));
-
-	for (uint32_t i = 0; routes != NULL && i < routes->route_count; i++) {
+	for (uint32_t i = 0; i < routes->route_count; i++) {
 		const struct route *route = &routes->routes[i];
 		struct candidate *candidate = &candidates[route->stat_row];
 
 		if (!has_row(route))
 			continue;
-		if (candidate->route == NULL)
+		if (candidate->route == NULL) {
 			candidate->route = route;
-		else
+			candidate->routes = routes;
+		} else {
 			candidate->several_paths |= !span_equals(
-				routes_text(routes, candidate->route->path),
+				routes_text(candidate->routes, candidate->route->path),
 				routes_text(routes, route->path));
+		}
 	}
+}
+
+static struct candidate *find_candidates(const struct shards *routes)
+{
+	struct candidate *candidates = memory_new_array(STATS_ROUTE_ROWS_MAX, sizeof(*candidates));
+
+	for (uint32_t i = 0; routes != NULL && i < routes->count; i++)
+		add_candidates(candidates, &routes->at[i]->routes);
 	return candidates;
 }
 
-static struct traffic_row name_row(const struct routes *routes, const struct candidate *candidate)
+static struct traffic_row name_row(const struct candidate *candidate)
 {
+	const struct routes *routes = candidate->routes;
 	const struct route_object *object;
 
 	if (candidate->route == NULL)
@@ -265,7 +276,7 @@ static void place_row(struct traffic *traffic, struct traffic_row *overflow, uin
 }
 
 void traffic_collect(const struct traffic_meanings *meanings, const struct stats_map *stats,
-		     const struct routes *routes, uint32_t series_of_row, struct arena *arena,
+		     const struct shards *routes, uint32_t series_of_row, struct arena *arena,
 		     struct traffic *traffic)
 {
 	struct candidate *candidates = find_candidates(routes);
@@ -285,7 +296,7 @@ void traffic_collect(const struct traffic_meanings *meanings, const struct stats
 			subtract(sum, meanings->rows[i].before);
 		if (sum->requests == 0)
 			continue;
-		row = name_row(routes, &candidates[i]);
+		row = name_row(&candidates[i]);
 		take_cells(&row, sum, arena);
 		take_figures(&row, sum);
 		place_row(traffic, &overflow, &series, &row, series_of_row);

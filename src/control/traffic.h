@@ -13,7 +13,7 @@
 #include "base/span.h"
 #include "observe/word.h"
 #include "stats/stats.h"
-#include "table/routes.h"
+#include "table/shards.h"
 
 /* So many series are made of rows in one answer; the rows that find no place are summed under this name. */
 enum { TRAFFIC_SERIES_MAX = 10000 };
@@ -24,7 +24,7 @@ struct traffic_meanings;
 struct traffic_meanings *traffic_meanings_new(void);
 void traffic_meanings_free(struct traffic_meanings *meanings);
 
-/* New routes are about to be sent: rows that mean something else by them begin at zero. */
+/* A shard of routes is about to be sent: rows that mean something else by them begin at zero. */
 void traffic_note_routes(struct traffic_meanings *meanings, const struct stats_map *stats,
 			 const struct routes *routes);
 
@@ -54,14 +54,14 @@ struct traffic_row {
 /* The rows that counted anything, sorted by namespace, ingress, service, host. */
 struct traffic {
 	struct traffic_row
-		*rows; /* names are borrowed from the segment, all else lies in the arena */
+		*rows; /* names are borrowed from the shards, all else lies in the arena */
 	uint32_t count;
 	uint32_t overflowed; /* series that have no place of their own */
 };
 
 /* routes may be NULL. series_of_row: how many series the caller makes of a row besides those of its cells. */
 void traffic_collect(const struct traffic_meanings *meanings, const struct stats_map *stats,
-		     const struct routes *routes, uint32_t series_of_row, struct arena *arena,
+		     const struct shards *routes, uint32_t series_of_row, struct arena *arena,
 		     struct traffic *traffic);
 
 /* How many rows from `first` on agree in namespace, ingress and service. */

@@ -27,7 +27,8 @@ enum message_kind {
 	/* control → run: end that worker, it lies or does not listen; worker: its index; number: its pid, so that
 	 * a successor is spared; text: why */
 	MESSAGE_EXPEL,
-	/* control → proxy, with descriptor: table: enum table_kind; generation */
+	/* control → proxy, with descriptor: a bundle of shards; table: enum table_kind; generation: that is obeyed
+	 * with them; number: how many such messages follow that take effect together with this one */
 	MESSAGE_SEGMENT,
 	/* proxy → control: table, generation; code: enum ack_code; time_ns: monotonic, when it took effect */
 	MESSAGE_ACK,
@@ -44,7 +45,7 @@ struct message {
 	uint64_t generation;
 	uint64_t number;
 	uint64_t time_ns;
-	char text[88]; /* NUL-terminated words for the log, e.g. why a segment was refused */
+	char text[88]; /* NUL-terminated words for the log, e.g. why shards were refused */
 };
 
 static_assert(sizeof(struct message) == 128, "layout");

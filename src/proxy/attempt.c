@@ -154,10 +154,10 @@ static void on_name(struct name_waiter *waiter)
 	attempt_start(container_of(waiter, struct exchange, name_waiter));
 }
 
-static void choose_by_name(struct exchange *exchange, const struct upstream_record *upstream)
+static void choose_by_name(struct exchange *exchange, const struct upstream_record *upstream,
+			   struct span name)
 {
 	struct worker *worker = exchange->worker;
-	struct span name = endpoints_text(&worker->tables.endpoints, upstream->external_name);
 	struct balance_choice choice = {.upstream = exchange->route->upstream,
 					.algorithm = upstream->algorithm};
 
@@ -176,10 +176,10 @@ static void choose_by_name(struct exchange *exchange, const struct upstream_reco
 
 void attempt_start(struct exchange *exchange)
 {
-	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
 	const struct route *route = exchange->route;
-	const struct upstream_record *upstream = endpoints_find(endpoints, route->upstream,
-								route->upstream_incarnation);
+	struct upstream_match match = endpoints_find(&exchange->worker->tables.endpoints,
+						     route->upstream, route->upstream_incarnation);
+	const struct upstream_record *upstream = match.upstream;
 	struct balance_choice choice = {.upstream = route->upstream};
 
 	if (upstream == NULL) {
@@ -187,10 +187,11 @@ void attempt_start(struct exchange *exchange)
 		return;
 	}
 	if (upstream->external_name.len > 0) {
-		choose_by_name(exchange, upstream);
+		choose_by_name(exchange, upstream,
+			       endpoints_text(match.endpoints, upstream->external_name));
 		return;
 	}
-	choice.endpoints = &endpoints->endpoints[upstream->first_endpoint];
+	choice.endpoints = &match.endpoints->endpoints[upstream->first_endpoint];
 	choice.count = upstream->endpoint_count;
 	choice.algorithm = upstream->algorithm;
 	choose(exchange, &choice);

@@ -75,17 +75,17 @@ struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_re
 	return NULL;
 }
 
-void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints)
+void conn_pool_leave(struct conn_pool *pool, const struct endpoint_record *endpoint)
 {
-	list_for_each_safe (link, &pool->lru) {
-		struct upstream *upstream = container_of(link, struct upstream, lru);
-		uint32_t slot = upstream->slot;
+	struct upstream *upstream = *head_of(pool, endpoint->slot);
 
-		if (slot == TABLE_NONE)
-			continue;
-		if (slot >= endpoints->slot_count ||
-		    endpoints->slots[slot] != upstream->incarnation)
+	while (upstream != NULL) {
+		struct upstream *next = upstream->next;
+
+		if (upstream->slot == endpoint->slot &&
+		    upstream->incarnation == endpoint->incarnation)
 			upstream_close(upstream);
+		upstream = next;
 	}
 }
 

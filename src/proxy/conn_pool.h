@@ -30,7 +30,7 @@ void conn_pool_put(struct conn_pool *pool, struct upstream *upstream);
 /* Out of the pool, wherever in it. */
 void conn_pool_remove(struct conn_pool *pool, struct upstream *upstream);
 
-/* Closes those whose endpoint is gone from the table. */
-void conn_pool_sweep(struct conn_pool *pool, const struct endpoints *endpoints);
+/* Closes those to an endpoint that is gone from the table. */
+void conn_pool_leave(struct conn_pool *pool, const struct endpoint_record *endpoint);
 
 void conn_pool_close_all(struct conn_pool *pool);

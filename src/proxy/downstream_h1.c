@@ -21,7 +21,9 @@ static void on_expired(struct timer *timer);
 
 static const struct table_settings *settings_of(const struct worker *worker)
 {
-	return worker->tables.routes == NULL ? NULL : worker->tables.routes->routes.settings;
+	const struct shards *routes = &worker->tables.routes;
+
+	return routes->count == 0 ? NULL : shards_settings(routes);
 }
 
 static void arm(struct downstream *downstream, uint32_t delay_ms)

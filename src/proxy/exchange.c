@@ -173,17 +173,25 @@ static void obey_route(struct exchange *exchange)
 	}
 }
 
+/* From the one whose settings were good for the head to that of the host; they have the same settings. */
+static void use_shard(struct exchange *exchange, struct shard *shard)
+{
+	shard_pin(shard);
+	shard_unpin(&exchange->worker->tables.routes, exchange->table);
+	exchange->table = shard;
+}
+
 static void find_route(struct exchange *exchange)
 {
 	struct route_match match;
-	const struct routes *routes;
 
 	if (exchange->table == NULL) {
 		exchange_answer(exchange, FAULT_NO_TABLE);
 		return;
 	}
-	routes = &exchange->table->routes;
-	match = routes_find(routes, exchange->host.name, exchange->uri.match_path);
+	match = routes_find(&exchange->worker->tables.routes, exchange->host.name,
+			    exchange->uri.match_path);
+	use_shard(exchange, match.shard);
 	exchange->route = match.route;
 	if (match.add_slash) {
 		redirect_to_slash(exchange);
@@ -193,7 +201,7 @@ static void find_route(struct exchange *exchange)
 		exchange_answer(exchange, FAULT_NO_ROUTE);
 		return;
 	}
-	exchange->policy = &routes->policies[match.route->policy];
+	exchange->policy = &match.shard->routes.policies[match.route->policy];
 	if (exchange->uri.has_readings && ambiguous_path_is(exchange))
 		exchange_answer(exchange, FAULT_AMBIGUOUS_PATH);
 	else
@@ -210,7 +218,8 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 	exchange->head_bytes = (uint32_t)head_bytes;
 	worker->counters->requests++;
 	if (tables_are_complete(&worker->tables)) {
-		exchange->table = routes_pin(&worker->tables);
+		exchange->table = worker->tables.routes.at[0];
+		shard_pin(exchange->table);
 		forwarded_find_client(exchange);
 	}
 	exchange->keep_alive = request->keep_alive;
@@ -579,8 +588,8 @@ void exchange_end(struct exchange *exchange)
 	exchange_move(exchange, EXCHANGE_DONE);
 	loop_task_cancel(&exchange->task);
 	if (exchange->table != NULL)
-		routes_unpin(&worker->tables, exchange->table);
-	worker->counters->segments_mapped_now = worker->tables.mapped;
+		shard_unpin(&worker->tables.routes, exchange->table);
+	worker->counters->segments_mapped_now = tables_mapped(&worker->tables);
 	arena_fini(&exchange->arena);
 	slab_give(&worker->exchanges, exchange);
 	downstream->exchange = NULL;

@@ -37,7 +37,7 @@
 struct worker;
 struct downstream;
 struct upstream;
-struct routes_table;
+struct shard;
 
 enum exchange_state {
 	EXCHANGE_HEAD,
@@ -71,7 +71,7 @@ struct exchange {
 	uint8_t hints_passed;  /* 103s that went to the client */
 	uint16_t status;       /* that the client gets; 0: none yet */
 
-	struct routes_table *table; /* pinned; NULL before a route was looked up */
+	struct shard *table; /* of routes, pinned; NULL before the head was complete */
 	const struct route *route;
 	const struct route_policy *policy;
 	struct loop_task task; /* goes on in the next turn (RELAY_TURN_OVER) */

@@ -34,16 +34,17 @@ static void fill_route(const struct exchange *exchange, struct access_record *re
 
 static struct span upstream_name(const struct exchange *exchange)
 {
-	const struct endpoints *endpoints = &exchange->worker->tables.endpoints;
 	const struct route *route = exchange->route;
-	const struct upstream_record *upstream;
+	struct upstream_match match;
 
 	if (route == NULL || route->upstream == TABLE_NONE)
 		return S("");
 	if (route->default_backend)
 		return S("upstream-default-backend");
-	upstream = endpoints_find(endpoints, route->upstream, route->upstream_incarnation);
-	return upstream == NULL ? S("") : endpoints_text(endpoints, upstream->name);
+	match = endpoints_find(&exchange->worker->tables.endpoints, route->upstream,
+			       route->upstream_incarnation);
+	return match.upstream == NULL ? S("")
+				      : endpoints_text(match.endpoints, match.upstream->name);
 }
 
 static struct span field_value(const struct exchange *exchange, enum header_id id)

@@ -3,100 +3,106 @@
 
 #include <stdlib.h>
 
-#include "base/bug.h"
 #include "base/memory.h"
 #include "table/seal.h"
 
 void tables_init(struct tables *tables)
 {
 	*tables = (struct tables){0};
-	list_init(&tables->old_routes);
-}
-
-static void unmap_routes(struct tables *tables, struct routes_table *table)
-{
-	seal_unmap(table->segment);
-	free(table);
-	tables->mapped--;
+	shards_init(&tables->routes, TABLE_ROUTES);
+	shards_init(&tables->endpoints, TABLE_ENDPOINTS);
+	/* cleared pages that nobody touches cost nothing */
+	tables->slots = memory_new_array(TABLE_SLOTS_MAX, sizeof(*tables->slots));
 }
 
 void tables_fini(struct tables *tables)
 {
-	list_for_each_safe (link, &tables->old_routes)
-		unmap_routes(tables, container_of(link, struct routes_table, link));
-	if (tables->routes != NULL)
-		unmap_routes(tables, tables->routes);
-	if (tables->endpoints.header != NULL)
-		seal_unmap(tables->endpoints_segment);
+	tables_drop(tables);
+	shards_fini(&tables->routes);
+	shards_fini(&tables->endpoints);
+	free(tables->slots);
 }
 
-bool tables_are_complete(const struct tables *tables)
+static struct shards *shards_of(struct tables *tables, enum table_kind kind)
 {
-	return tables->routes != NULL && tables->endpoints.header != NULL;
+	return kind == TABLE_ROUTES ? &tables->routes : &tables->endpoints;
 }
 
-static int apply_routes(struct tables *tables, struct span segment, struct error *err)
+int tables_prepare(struct tables *tables, enum table_kind kind, int fd, struct error *err)
 {
-	struct routes_table *table = memory_new(sizeof(*table));
-	struct routes_table *old = tables->routes;
+	struct span bundle;
 
-	if (routes_verify(segment, &table->routes, err) == -1) {
-		free(table);
+	shards_drop(&tables->waiting[kind]);
+	if (seal_map(fd, &bundle, err) == -1)
 		return -1;
+	return shards_prepare(shards_of(tables, kind), bundle, seal_unmap, &tables->waiting[kind],
+			      err);
+}
+
+static void count_in(struct tables *tables, const struct endpoints *endpoints)
+{
+	for (uint32_t i = 0; i < endpoints->endpoint_count; i++) {
+		const struct endpoint_record *endpoint = &endpoints->endpoints[i];
+		struct slot_use *slot = &tables->slots[endpoint->slot];
+
+		slot->incarnation = endpoint->incarnation;
+		slot->count++;
 	}
-	table->segment = segment;
-	table->routes.pins = 0;
-	tables->routes = table;
-	if (old != NULL && old->routes.pins == 0)
-		unmap_routes(tables, old);
-	else if (old != NULL)
-		list_add_last(&tables->old_routes, &old->link);
-	return 0;
 }
 
-static int apply_endpoints(struct tables *tables, struct span segment, struct error *err)
+static void count_out(struct tables *tables, const struct endpoints *endpoints)
 {
-	struct endpoints endpoints;
+	for (uint32_t i = 0; i < endpoints->endpoint_count; i++)
+		tables->slots[endpoints->endpoints[i].slot].count--;
+}
 
-	if (endpoints_verify(segment, &endpoints, err) == -1)
-		return -1;
-	if (tables->endpoints.header != NULL) {
-		seal_unmap(tables->endpoints_segment);
-		tables->mapped--;
+static void tell_left(struct tables *tables, const struct endpoints *before)
+{
+	for (uint32_t i = 0; tables->on_left != NULL && i < before->endpoint_count; i++) {
+		const struct endpoint_record *endpoint = &before->endpoints[i];
+
+		if (!tables_have(tables, endpoint->slot, endpoint->incarnation))
+			tables->on_left(tables->owner, endpoint);
 	}
-	tables->endpoints = endpoints;
-	tables->endpoints_segment = segment;
-	return 0;
 }
 
-int tables_apply(struct tables *tables, enum table_kind kind, int fd, struct error *err)
+/* Calls for each shard that is about to be replaced. */
+static void for_replaced(struct tables *tables, const struct shards_change *change,
+			 void (*visit)(struct tables *tables, const struct endpoints *endpoints))
 {
-	struct span segment;
-	int result;
+	const struct shards *present = &tables->endpoints;
 
-	if (seal_map(fd, &segment, err) == -1)
-		return -1;
-	result = kind == TABLE_ROUTES ? apply_routes(tables, segment, err)
-				      : apply_endpoints(tables, segment, err);
-	if (result == -1)
-		seal_unmap(segment);
+	if (change->count == change->shard_count)
+		for (uint32_t i = 0; i < present->count; i++)
+			visit(tables, &present->at[i]->endpoints);
 	else
-		tables->mapped++;
-	return result;
+		for (uint32_t i = 0; i < change->count; i++)
+			visit(tables, &present->at[change->fresh[i]->header->shard]->endpoints);
 }
 
-struct routes_table *routes_pin(struct tables *tables)
+/* All that leave are counted out before the first of those that come is counted in: a slot may go from one endpoint
+ * to another at once. */
+static void commit_endpoints(struct tables *tables)
 {
-	tables->routes->routes.pins++;
-	return tables->routes;
+	struct shards_change *change = &tables->waiting[TABLE_ENDPOINTS];
+
+	for_replaced(tables, change, count_out);
+	for (uint32_t i = 0; i < change->count; i++)
+		count_in(tables, &change->fresh[i]->endpoints);
+	for_replaced(tables, change, tell_left);
+	shards_commit(&tables->endpoints, change);
 }
 
-void routes_unpin(struct tables *tables, struct routes_table *table)
+void tables_commit(struct tables *tables)
 {
-	BUG_ON(table->routes.pins == 0);
-	table->routes.pins--;
-	if (table->routes.pins > 0 || table == tables->routes)
-		return;
-	list_remove(&table->link);
-	unmap_routes(tables, table);
+	if (tables->waiting[TABLE_ENDPOINTS].count > 0)
+		commit_endpoints(tables);
+	if (tables->waiting[TABLE_ROUTES].count > 0)
+		shards_commit(&tables->routes, &tables->waiting[TABLE_ROUTES]);
+}
+
+void tables_drop(struct tables *tables)
+{
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		shards_drop(&tables->waiting[kind]);
 }

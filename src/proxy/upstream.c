@@ -108,21 +108,20 @@ static bool may_be_kept(const struct upstream *upstream, const struct table_sett
 }
 
 /* The endpoint may have left while the connection was busy. */
-static bool is_in_table(const struct upstream *upstream, const struct endpoints *endpoints)
+static bool is_in_table(const struct upstream *upstream, const struct tables *tables)
 {
 	return upstream->slot == TABLE_NONE ||
-	       (upstream->slot < endpoints->slot_count &&
-		endpoints->slots[upstream->slot] == upstream->incarnation);
+	       tables_have(tables, upstream->slot, upstream->incarnation);
 }
 
 void upstream_release(struct upstream *upstream, bool reusable)
 {
 	struct worker *worker = upstream->worker;
-	const struct table_settings *settings = worker->tables.routes->routes.settings;
+	const struct table_settings *settings = shards_settings(&worker->tables.routes);
 
 	BUG_ON(upstream->exchange == NULL);
 	if (!reusable || !may_be_kept(upstream, settings) ||
-	    !is_in_table(upstream, &worker->tables.endpoints)) {
+	    !is_in_table(upstream, &worker->tables)) {
 		upstream_close(upstream);
 		return;
 	}

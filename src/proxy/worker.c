@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -125,39 +126,65 @@ static void serve(struct worker *worker)
 
 static void count_tables(struct worker *worker)
 {
-	struct tables *tables = &worker->tables;
+	const struct tables *tables = &worker->tables;
 
-	worker->counters->segments_mapped_now = tables->mapped;
-	if (tables->routes != NULL)
-		worker->counters->routes_generation_now = tables->routes->routes.header->generation;
-	if (tables->endpoints.header != NULL)
-		worker->counters->endpoints_generation_now = tables->endpoints.header->generation;
+	worker->counters->segments_mapped_now = tables_mapped(tables);
+	worker->counters->routes_generation_now = tables->routes.generation;
+	worker->counters->endpoints_generation_now = tables->endpoints.generation;
 }
 
-static void on_segment(struct worker *worker, const struct message *message, int fd)
+static void on_endpoint_left(void *owner, const struct endpoint_record *endpoint)
+{
+	struct worker *worker = owner;
+
+	conn_pool_leave(&worker->pool, endpoint);
+}
+
+/* why: NULL where it is applied. */
+static void answer(struct worker *worker, uint32_t table, uint64_t generation,
+		   const struct error *why)
 {
 	struct message ack = {
 		.kind = MESSAGE_ACK,
 		.worker = worker->options->index,
-		.table = message->table,
-		.generation = message->generation,
-		.code = ACK_APPLIED,
+		.table = table,
+		.generation = generation,
+		.code = why == NULL ? ACK_APPLIED : ACK_REFUSED,
+		.time_ns = clock_monotonic_ns(),
 	};
+
+	if (why != NULL)
+		snprintf(ack.text, sizeof(ack.text), "%.*s", (int)sizeof(ack.text) - 1, why->text);
+	channel_send(&worker->control_channel, &ack, -1);
+}
+
+/* What is prepared takes effect, and is answered for. */
+static void apply_segments(struct worker *worker)
+{
+	tables_commit(&worker->tables);
+	count_tables(worker);
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
+		if (worker->prepared[kind] == 0)
+			continue;
+		worker->counters->segments_applied++;
+		answer(worker, kind, worker->prepared[kind], NULL);
+		worker->prepared[kind] = 0;
+	}
+	serve(worker);
+}
+
+static void on_segment(struct worker *worker, const struct message *message, int fd)
+{
 	struct error err;
 
-	if (tables_apply(&worker->tables, (enum table_kind)message->table, fd, &err) == -1) {
-		ack.code = ACK_REFUSED;
-		worker->counters->segments_refused++;
-		snprintf(ack.text, sizeof(ack.text), "%.*s", (int)sizeof(ack.text) - 1, err.text);
+	if (tables_prepare(&worker->tables, (enum table_kind)message->table, fd, &err) == 0) {
+		worker->prepared[message->table] = message->generation;
 	} else {
-		worker->counters->segments_applied++;
-		if (message->table == TABLE_ENDPOINTS)
-			conn_pool_sweep(&worker->pool, &worker->tables.endpoints);
+		worker->counters->segments_refused++;
+		answer(worker, message->table, message->generation, &err);
 	}
-	count_tables(worker);
-	ack.time_ns = clock_monotonic_ns();
-	channel_send(&worker->control_channel, &ack, -1);
-	serve(worker);
+	if (message->number == 0)
+		apply_segments(worker);
 }
 
 /*
@@ -185,6 +212,9 @@ static void take_control_channel(struct worker *worker, int fd)
 
 	if (channel_is_open(&worker->control_channel))
 		channel_stop(&worker->control_channel);
+	/* the rest of what is prepared will not come any more, and all of it again */
+	tables_drop(&worker->tables);
+	memset(worker->prepared, 0, sizeof(worker->prepared));
 	worker->control_channel.owner = worker;
 	worker->control_channel.on_message = on_control_message;
 	worker->control_channel.on_closed = on_control_closed;
@@ -287,6 +317,8 @@ static void init_parts(struct worker *worker)
 	stats_begin(worker->area);
 	init_memory(worker);
 	tables_init(&worker->tables);
+	worker->tables.on_left = on_endpoint_left;
+	worker->tables.owner = worker;
 	conn_pool_init(&worker->pool, STATS_ENDPOINTS_MAX);
 	random_secret(&seed, sizeof(seed));
 	balance_init(&worker->balance, seed);

@@ -63,6 +63,7 @@ struct worker {
 	struct worker_area *area;         /* this worker's figures */
 	struct worker_counters *counters; /* in area */
 	struct tables tables;
+	uint64_t prepared[TABLE_KIND_COUNT]; /* generation that waits for more; 0: nothing does */
 	struct slab downstreams;
 	struct slab upstreams;
 	struct slab exchanges;

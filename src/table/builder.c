@@ -156,18 +156,23 @@ void builder_checksum(void *segment, size_t size)
 	header->checksum = table_hash((struct span){(char *)segment + from, size - from}, 0);
 }
 
-static void write_header(const struct builder *builder, struct table_header *header, uint64_t size)
+static void write_header(const struct builder *builder, const struct table_stamp *stamp,
+			 struct table_header *header, uint64_t size)
 {
 	const struct table_layout *layout = layout_of(builder);
 
 	memcpy(header->magic, layout->magic, sizeof(header->magic));
 	header->version = TABLE_FORMAT_VERSION;
 	header->size = (uint32_t)size;
+	header->generation = stamp->generation;
+	header->built_wall_ns = stamp->built_wall_ns;
+	header->set = stamp->set;
+	header->shard = stamp->shard;
+	header->shard_count = stamp->shard_count;
 	header->section_count = layout->section_count;
 }
 
-void builder_finish(struct builder *builder, uint64_t generation, uint64_t built_wall_ns,
-		    struct buf *out)
+void builder_finish(struct builder *builder, const struct table_stamp *stamp, struct buf *out)
 {
 	const struct table_layout *layout = layout_of(builder);
 	struct table_section sections[TABLE_SECTIONS_MAX];
@@ -178,9 +183,7 @@ void builder_finish(struct builder *builder, uint64_t generation, uint64_t built
 		return;
 	header = (void *)buf_reserve(out, size);
 	memset(header, 0, size);
-	write_header(builder, header, size);
-	header->generation = generation;
-	header->built_wall_ns = built_wall_ns;
+	write_header(builder, stamp, header, size);
 	memcpy(header->sections, sections, layout->section_count * sizeof(*sections));
 	for (unsigned i = 0; i < layout->section_count; i++) {
 		struct buf *elements = &builder->sections[i];

@@ -11,6 +11,15 @@
 #include "base/map.h"
 #include "table/format.h"
 
+/* What the header of a segment says besides its content. */
+struct table_stamp {
+	uint64_t generation;
+	uint64_t built_wall_ns;
+	uint64_t set;
+	uint32_t shard;
+	uint32_t shard_count;
+};
+
 struct builder {
 	enum table_kind kind;                    /* all private to builder.c */
 	struct buf sections[TABLE_SECTIONS_MAX]; /* elements, the last: text */
@@ -40,10 +49,9 @@ void *builder_at(struct builder *builder, unsigned section, uint32_t index);
 /* The bytes behind a span of builder_text; borrowed until more text is added. */
 struct span builder_text_at(const struct builder *builder, struct table_span text);
 
-/* Appends the segment to *out, which is empty. It stays empty where the segment would be larger than
- * TABLE_SEGMENT_MAX. Nothing may be added afterwards. */
-void builder_finish(struct builder *builder, uint64_t generation, uint64_t built_wall_ns,
-		    struct buf *out);
+/* Appends the segment to *out, which is empty or holds segments before it. Nothing is appended where the segment
+ * would be larger than TABLE_SEGMENT_MAX. Nothing may be added afterwards. */
+void builder_finish(struct builder *builder, const struct table_stamp *stamp, struct buf *out);
 
 /* Writes the checksum of a segment into its header, for tests that change one. size: of what lies there; the
  * header's own is not used. */

@@ -16,10 +16,12 @@ static void dump_endpoint(struct json *json, const struct endpoint_record *endpo
 	json_close_object(json);
 }
 
-void dump_upstream(struct json *json, const char *key, const struct endpoints *endpoints,
-		   uint32_t id)
+void dump_upstream(struct json *json, const char *key, const struct shards *shards, uint32_t id,
+		   uint32_t incarnation)
 {
-	const struct upstream_record *upstream = &endpoints->upstreams[id];
+	struct upstream_match match = endpoints_find(shards, id, incarnation);
+	const struct upstream_record *upstream = match.upstream;
+	const struct endpoints *endpoints = match.endpoints;
 
 	json_open_object(json, key, JSON_BLOCK);
 	json_number(json, "id", id);
@@ -38,18 +40,39 @@ void dump_upstream(struct json *json, const char *key, const struct endpoints *e
 	json_close_object(json);
 }
 
-/* Free ids and slots are not listed: they are what the numbers of the others leave out. */
-void dump_endpoints(const struct endpoints *endpoints, enum dump_detail detail, struct buf *out)
+/* Of that id, or 0: it is free. */
+static uint32_t incarnation_of(const struct shards *shards, uint32_t id)
 {
+	const struct endpoints *endpoints = &shards->at[id & (shards->count - 1)]->endpoints;
+	uint32_t index = id >> shards->bits;
+
+	return index < endpoints->upstream_count ? endpoints->upstreams[index].incarnation : 0;
+}
+
+/* Ids are below this. */
+static uint32_t id_end(const struct shards *shards)
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; i < shards->count; i++)
+		if (shards->at[i]->endpoints.upstream_count > longest)
+			longest = shards->at[i]->endpoints.upstream_count;
+	return longest << shards->bits;
+}
+
+/* Free ids and slots are not listed: they are what the numbers of the others leave out. */
+void dump_endpoints(const struct shards *endpoints, enum dump_detail detail, struct buf *out)
+{
+	uint32_t end = id_end(endpoints);
 	struct json json;
 
 	json_init(&json, out);
 	json_open_object(&json, NULL, JSON_BLOCK);
-	dump_header(&json, endpoints->header, TABLE_ENDPOINTS, detail);
+	dump_header(&json, endpoints, detail);
 	json_open_list(&json, "upstreams", JSON_BLOCK);
-	for (uint32_t i = 0; i < endpoints->upstream_count; i++)
-		if (endpoints->upstreams[i].incarnation != 0)
-			dump_upstream(&json, NULL, endpoints, i);
+	for (uint32_t id = 0; id < end; id++)
+		if (incarnation_of(endpoints, id) != 0)
+			dump_upstream(&json, NULL, endpoints, id, incarnation_of(endpoints, id));
 	json_close_list(&json);
 	json_close_object(&json);
 }

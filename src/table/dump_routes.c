@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "table/dump_parts.h"
 #include "table/layout.h"
@@ -115,21 +117,23 @@ static void dump_fields(struct json *json, const void *element, const struct fie
 	}
 }
 
-void dump_header(struct json *json, const struct table_header *header, enum table_kind kind,
-		 enum dump_detail detail)
+void dump_header(struct json *json, const struct shards *shards, enum dump_detail detail)
 {
 	char text[CLOCK_RFC3339_SIZE];
 	size_t len;
 
-	json_text(json, "kind", span_from(table_layouts[kind].name));
-	json_number(json, "version", header->version);
+	json_text(json, "kind", span_from(table_layouts[shards->kind].name));
+	json_number(json, "version", TABLE_FORMAT_VERSION);
 	if (detail == DUMP_CONTENT)
 		return;
-	json_number(json, "generation", header->generation);
-	len = clock_rfc3339(text, header->built_wall_ns);
+	json_number(json, "generation", shards->generation);
+	len = clock_rfc3339(text, shards_built_wall_ns(shards));
 	json_text(json, "built", span_make(text, len));
-	json_number(json, "bytes", header->size);
-	len = (size_t)snprintf(text, sizeof(text), "%016llx", (unsigned long long)header->checksum);
+	json_number(json, "shards", shards->count);
+	json_number(json, "set", shards->set);
+	json_number(json, "bytes", shards->bytes);
+	len = (size_t)snprintf(text, sizeof(text), "%016llx",
+			       (unsigned long long)shards_checksum(shards));
 	json_text(json, "checksum", span_make(text, len));
 }
 
@@ -167,7 +171,7 @@ static void dump_object(struct json *json, const struct routes *routes, uint32_t
 }
 
 void dump_route(struct json *json, const char *key, const struct routes *routes,
-		const struct route *route)
+		const struct route *route, uint32_t policy)
 {
 	json_open_object(json, key, JSON_LINE);
 	json_text(json, "path", routes_text(routes, route->path));
@@ -183,7 +187,8 @@ void dump_route(struct json *json, const char *key, const struct routes *routes,
 		json_number(json, "upstream", route->upstream);
 		json_number(json, "incarnation", route->upstream_incarnation);
 	}
-	json_number(json, "policy", route->policy);
+	if (policy != TABLE_NONE)
+		json_number(json, "policy", policy);
 	json_number(json, "statRow", route->stat_row);
 	json_close_object(json);
 }
@@ -219,9 +224,41 @@ static int compare_lines(const void *left, const void *right)
 	return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
 }
 
+/* Policies of all shards, equal ones once, in the order of their first mention. */
+struct policies {
+	struct map by_bytes;
+	struct arena arena;
+	const struct route_policy **list;
+	size_t room;
+	uint32_t count;
+};
+
+struct numbered_policy {
+	struct map_entry by_bytes;
+	uint32_t number;
+};
+
+static uint32_t number_of(struct policies *policies, const struct route_policy *policy)
+{
+	struct span bytes = {(const char *)policy, sizeof(*policy)};
+	struct map_entry *known = map_find(&policies->by_bytes, bytes);
+	struct numbered_policy *fresh;
+
+	if (known != NULL)
+		return container_of(known, struct numbered_policy, by_bytes)->number;
+	fresh = arena_take_zero(&policies->arena, sizeof(*fresh));
+	fresh->by_bytes.key = bytes;
+	fresh->number = policies->count++;
+	map_add(&policies->by_bytes, &fresh->by_bytes);
+	policies->list = memory_grow_array(policies->list, &policies->room, policies->count,
+					   sizeof(*policies->list));
+	policies->list[fresh->number] = policy;
+	return fresh->number;
+}
+
 /* The routes of a host follow each other in the segment. */
 static void dump_host_routes(struct json *json, const struct routes *routes, uint32_t first,
-			     uint32_t count)
+			     uint32_t count, struct policies *policies)
 {
 	struct line *lines = memory_new_array(count, sizeof(*lines));
 
@@ -232,55 +269,95 @@ static void dump_host_routes(struct json *json, const struct routes *routes, uin
 		};
 	qsort(lines, count, sizeof(*lines), compare_lines);
 	json_open_list(json, "routes", JSON_BLOCK);
-	for (uint32_t i = 0; i < count; i++)
-		dump_route(json, NULL, routes, &routes->routes[lines[i].index]);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct route *route = &routes->routes[lines[i].index];
+
+		dump_route(json, NULL, routes, route,
+			   number_of(policies, &routes->policies[route->policy]));
+	}
 	json_close_list(json);
 	free(lines);
 }
 
-/* Index of the first route of each host, and behind the last the number of routes. */
-static uint32_t *first_routes(const struct routes *routes)
+/* The routes of a host: those from the first of the whole shard that is its. */
+static void find_routes(const struct routes *routes, uint32_t host, uint32_t *first,
+			uint32_t *count)
 {
-	uint32_t *first = memory_new_array((size_t)routes->host_count + 1, sizeof(*first));
+	uint32_t low = 0;
+	uint32_t high = routes->route_count;
 
-	for (uint32_t i = 0; i < routes->route_count; i++)
-		first[routes->routes[i].host + 1]++;
-	for (uint32_t i = 0; i < routes->host_count; i++)
-		first[i + 1] += first[i];
-	return first;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (routes->routes[middle].host < host)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*first = low;
+	for (*count = 0; low < routes->route_count && routes->routes[low].host == host; low++)
+		++*count;
 }
 
-static struct line *sorted_hosts(const struct routes *routes)
+static size_t count_hosts(const struct shards *shards)
 {
-	struct line *lines = memory_new_array(routes->host_count, sizeof(*lines));
+	size_t count = 0;
 
-	for (uint32_t i = 0; i < routes->host_count; i++)
-		lines[i] = (struct line){
-			.prefix = host_prefix(&routes->hosts[i]),
-			.text = routes_text(routes, routes->hosts[i].name),
-			.index = i,
-		};
-	qsort(lines, routes->host_count, sizeof(*lines), compare_lines);
+	for (uint32_t i = 0; i < shards->count; i++)
+		count += shards->at[i]->routes.host_count;
+	return count;
+}
+
+static struct line *sorted_hosts(const struct shards *shards, size_t count)
+{
+	struct line *lines = memory_new_array(count, sizeof(*lines));
+	size_t next = 0;
+
+	for (uint32_t i = 0; i < shards->count; i++) {
+		const struct routes *routes = &shards->at[i]->routes;
+
+		for (uint32_t host = 0; host < routes->host_count; host++)
+			lines[next++] = (struct line){
+				.routes = routes,
+				.prefix = host_prefix(&routes->hosts[host]),
+				.text = routes_text(routes, routes->hosts[host].name),
+				.index = host,
+			};
+	}
+	qsort(lines, count, sizeof(*lines), compare_lines);
 	return lines;
 }
 
-static void dump_hosts(struct json *json, const struct routes *routes)
+static void dump_hosts(struct json *json, const struct shards *shards, struct policies *policies)
 {
-	uint32_t *first = first_routes(routes);
-	struct line *lines = sorted_hosts(routes);
+	size_t count = count_hosts(shards);
+	struct line *lines = sorted_hosts(shards, count);
 
 	json_open_list(json, "hosts", JSON_BLOCK);
-	for (uint32_t i = 0; i < routes->host_count; i++) {
-		uint32_t host = lines[i].index;
+	for (size_t i = 0; i < count; i++) {
+		const struct routes *routes = lines[i].routes;
+		uint32_t first, own;
 
+		find_routes(routes, lines[i].index, &first, &own);
 		json_open_object(json, NULL, JSON_BLOCK);
-		dump_host_name(json, "host", routes, &routes->hosts[host]);
-		dump_host_routes(json, routes, first[host], first[host + 1] - first[host]);
+		dump_host_name(json, "host", routes, &routes->hosts[lines[i].index]);
+		dump_host_routes(json, routes, first, own, policies);
 		json_close_object(json);
 	}
 	json_close_list(json);
 	free(lines);
-	free(first);
+}
+
+/* Behind those that routes mention, those that none does. */
+static void dump_policies(struct json *json, const struct shards *shards, struct policies *policies)
+{
+	for (uint32_t i = 0; i < shards->count; i++)
+		for (uint32_t n = 0; n < shards->at[i]->routes.policy_count; n++)
+			number_of(policies, &shards->at[i]->routes.policies[n]);
+	json_open_list(json, "policies", JSON_BLOCK);
+	for (uint32_t i = 0; i < policies->count; i++)
+		dump_policy(json, NULL, policies->list[i]);
+	json_close_list(json);
 }
 
 static void dump_networks(struct json *json, const struct routes *routes)
@@ -300,22 +377,25 @@ static void dump_networks(struct json *json, const struct routes *routes)
 	json_close_list(json);
 }
 
-void dump_routes(const struct routes *routes, enum dump_detail detail, struct buf *out)
+void dump_routes(const struct shards *routes, enum dump_detail detail, struct buf *out)
 {
+	struct policies policies = {0};
 	struct json json;
 
+	map_init(&policies.by_bytes);
+	arena_init(&policies.arena, NULL, 0, SIZE_MAX);
 	json_init(&json, out);
 	json_open_object(&json, NULL, JSON_BLOCK);
-	dump_header(&json, routes->header, TABLE_ROUTES, detail);
+	dump_header(&json, routes, detail);
 	json_open_object(&json, "settings", JSON_BLOCK);
-	dump_fields(&json, routes->settings, settings_fields,
+	dump_fields(&json, shards_settings(routes), settings_fields,
 		    sizeof(settings_fields) / sizeof(settings_fields[0]));
 	json_close_object(&json);
-	dump_networks(&json, routes);
-	dump_hosts(&json, routes);
-	json_open_list(&json, "policies", JSON_BLOCK);
-	for (uint32_t i = 0; i < routes->policy_count; i++)
-		dump_policy(&json, NULL, &routes->policies[i]);
-	json_close_list(&json);
+	dump_networks(&json, &routes->at[0]->routes);
+	dump_hosts(&json, routes, &policies);
+	dump_policies(&json, routes, &policies);
 	json_close_object(&json);
+	map_fini(&policies.by_bytes);
+	arena_fini(&policies.arena);
+	free(policies.list);
 }

@@ -5,6 +5,8 @@
  * An upstream id and an endpoint slot stay the same while the thing they name lives; when a number is
  * given to another thing, its incarnation changes. A slot is one address and port, whichever upstreams
  * it belongs to, for its load is one.
+ *
+ * Upstreams are dealt out: id is number id / count in shard id % count, count being that of the shards.
  */
 #pragma once
 
@@ -14,7 +16,6 @@
 enum endpoints_section {
 	ENDPOINTS_UPSTREAMS, /* struct upstream_record, by upstream id */
 	ENDPOINTS_ENDPOINTS, /* struct endpoint_record, those of an upstream side by side */
-	ENDPOINTS_SLOTS,     /* uint32_t: incarnation of each slot, 0 where it is free */
 	ENDPOINTS_TEXT,      /* bytes */
 	ENDPOINTS_SECTION_COUNT
 };
@@ -28,10 +29,10 @@ enum endpoint_state {
 struct endpoint_record {
 	struct ip ip;
 	uint16_t port;
-	uint8_t state;    /* enum endpoint_state */
-	uint8_t reserved; /* zero */
-	uint32_t weight;  /* 1 … TABLE_WEIGHT_MAX */
-	uint32_t slot;
+	uint8_t state;        /* enum endpoint_state */
+	uint8_t reserved;     /* zero */
+	uint32_t weight;      /* 1 … TABLE_WEIGHT_MAX */
+	uint32_t slot;        /* below TABLE_SLOTS_MAX */
 	uint32_t incarnation; /* that of the slot, never 0 */
 };
 
@@ -55,30 +56,18 @@ struct upstream_record {
 	uint32_t reserved[2];   /* zero */
 };
 
-/* A verified segment, mapped. */
+/* A verified shard, mapped. */
 struct endpoints {
 	const struct table_header *header; /* start of the mapping */
 	const struct upstream_record *upstreams;
 	const struct endpoint_record *endpoints;
-	const uint32_t *slots;
 	uint32_t upstream_count;
 	uint32_t endpoint_count;
-	uint32_t slot_count;
 };
 
 /* As routes_verify. */
 struct error;
 int endpoints_verify(struct span segment, struct endpoints *endpoints, struct error *err);
-
-/* The upstream, or NULL when that id is free or is another one by now. */
-static inline const struct upstream_record *endpoints_find(const struct endpoints *endpoints,
-							   uint32_t upstream, uint32_t incarnation)
-{
-	if (upstream >= endpoints->upstream_count || incarnation == 0 ||
-	    endpoints->upstreams[upstream].incarnation != incarnation)
-		return NULL;
-	return &endpoints->upstreams[upstream];
-}
 
 static inline struct span endpoints_text(const struct endpoints *endpoints, struct table_span text)
 {

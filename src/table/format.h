@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The byte layout of table segments, a contract like a file format.
  *
- * A segment is flat memory with offsets instead of pointers: built by compile, sealed, mapped read-only
+ * The table of each kind is a set of shards, one segment each, so that a change costs the size of a shard. A
+ * segment is flat memory with offsets instead of pointers: built by compile, sealed, mapped read-only
  * by every worker, verified once at mapping. All numbers are in the byte order of the machine: a
  * segment never leaves it. Offsets are from the start of the segment; `at` of an empty table_span is 0.
  *
@@ -12,13 +13,19 @@
  *         16     8  generation, grows by one with every build
  *         24     8  XXH3 of every byte from offset 32 on
  *         32     8  wall clock of the build, nanoseconds since 1970
- *         40     8  number of sections
- *         48  8×n   sections: offset and count of elements each; which they are: enum …_section
+ *         40     4  which shard of its set it is
+ *         44     4  how many shards the set has, a power of two
+ *         48     8  number of the set: the generation in which it was begun
+ *         56     8  number of sections
+ *         64  8×n   sections: offset and count of elements each; which they are: enum …_section
  *
  * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h and
  * endpoints.h, but for the last, which is bytes: the text that table_spans point into. Sections lie in
  * the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
  * with such zeros too: a content has one form, so equal contents are equal bytes.
+ *
+ * Shards of one set that lie one behind the other, in ascending order, are a bundle: what is sealed, sent, and stored in
+ * a file.
  */
 #pragma once
 
@@ -27,8 +34,9 @@
 
 #include "base/span.h"
 
-enum { TABLE_FORMAT_VERSION = 1, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 48 };
-enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes */
+enum { TABLE_FORMAT_VERSION = 2, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
+enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes; of a bundle too */
+enum { TABLE_SHARDS_MAX = 1024 };
 
 /* How many things may have a number. Slots and rows are those of the live figures (stats/layout.h). */
 enum {
@@ -61,6 +69,9 @@ struct table_header {
 	uint64_t generation;
 	uint64_t checksum;
 	uint64_t built_wall_ns;
+	uint32_t shard;
+	uint32_t shard_count;
+	uint64_t set;
 	uint64_t section_count;
 	struct table_section sections[]; /* section_count of them */
 };

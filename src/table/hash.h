@@ -21,3 +21,9 @@ static inline uint32_t table_hash_high(uint64_t hash)
 {
 	return (uint32_t)(hash >> 32);
 }
+
+/* Which shard of a set a host is in: by the ten highest bits, which choose no bucket of a shard below 2^22. */
+static inline uint32_t table_hash_shard(uint64_t hash, uint32_t shard_count)
+{
+	return (uint32_t)(hash >> 54) & (shard_count - 1);
+}

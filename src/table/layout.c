@@ -101,8 +101,6 @@ const struct table_layout
 											 endpoint_record),
 										 0,
 										 {0}},
-							[ENDPOINTS_SLOTS] =
-								{"slots", sizeof(uint32_t), 0, {0}},
 							[ENDPOINTS_TEXT] = {"text", 1, 0, {0}},
 						},
 				},

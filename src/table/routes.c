@@ -2,11 +2,20 @@
 #include "table/routes.h"
 
 #include "table/hash.h"
+#include "table/shards.h"
 
-/* The host with exactly that stored name, or NULL. A free bucket ends the search: verify saw one. */
-static const struct host_record *find_name(const struct routes *routes, struct span name)
+/* host NULL: none. */
+struct host_match {
+	struct shard *shard;
+	const struct host_record *host;
+};
+
+/* The host with exactly that stored name. A free bucket ends the search: verify saw one. */
+static struct host_match find_name(const struct shards *shards, struct span name)
 {
-	uint64_t hash = table_hash(name, routes->settings->host_seed);
+	uint64_t hash = table_hash(name, shards->host_seed);
+	struct shard *shard = shards->at[table_hash_shard(hash, shards->count)];
+	const struct routes *routes = &shard->routes;
 	uint32_t at = table_hash_high(hash) & routes->bucket_mask;
 
 	while (routes->buckets[at].host != TABLE_NONE) {
@@ -16,11 +25,11 @@ static const struct host_record *find_name(const struct routes *routes, struct s
 			const struct host_record *host = &routes->hosts[bucket->host];
 
 			if (span_equals(routes_text(routes, host->name), name))
-				return host;
+				return (struct host_match){shard, host};
 		}
 		at = (at + 1) & routes->bucket_mask;
 	}
-	return NULL;
+	return (struct host_match){shard, NULL};
 }
 
 /* What a wildcard may stand for: letters, digits, '_' and '-' (compat spec, 4.2). Hosts are lower case. */
@@ -35,37 +44,49 @@ static bool is_label(const char *label, size_t len)
 	return len > 0;
 }
 
-/* The wildcard that a name falls under, or NULL. Labels are cut off from the left: the first suffix that is
- * found is the longest. */
-static const struct host_record *find_wildcard(const struct routes *routes, struct span name)
+static bool stands_for(const struct host_record *host, bool is_first)
+{
+	return host != NULL && (host->wildcard == HOST_MANY_LABELS ||
+				(host->wildcard == HOST_ONE_LABEL && is_first));
+}
+
+/* The wildcard that a name falls under. Labels are cut off from the left: the first suffix that is found is the
+ * longest. */
+static struct host_match find_wildcard(const struct shards *shards, struct span name)
 {
 	struct span suffix = name;
 	size_t label;
 
 	while ((label = span_find(suffix, '.')) != SIZE_MAX && is_label(suffix.ptr, label)) {
-		const struct host_record *host;
 		bool is_first = suffix.ptr == name.ptr;
+		struct host_match match;
 
 		suffix = span_skip(suffix, label);
-		host = find_name(routes, suffix);
-		if (host != NULL && (host->wildcard == HOST_MANY_LABELS ||
-				     (host->wildcard == HOST_ONE_LABEL && is_first)))
-			return host;
-		if (!routes->many_labels)
-			return NULL;
+		match = find_name(shards, suffix);
+		if (stands_for(match.host, is_first))
+			return match;
+		if (shards->many_labels == 0)
+			break;
 		suffix = span_skip(suffix, 1);
 	}
-	return NULL;
+	return (struct host_match){NULL, NULL};
 }
 
-static const struct host_record *find_host(const struct routes *routes, struct span name)
+static struct host_match other_host(const struct shards *shards)
 {
-	const struct host_record *host = find_name(routes, name);
+	struct shard *shard = shards->at[0];
 
-	if (host != NULL && host->wildcard == HOST_EXACT)
-		return host;
-	host = find_wildcard(routes, name);
-	return host != NULL ? host : &routes->hosts[routes->other_host];
+	return (struct host_match){shard, &shard->routes.hosts[shard->routes.other_host]};
+}
+
+static struct host_match find_host(const struct shards *shards, struct span name)
+{
+	struct host_match match = find_name(shards, name);
+
+	if (match.host != NULL && match.host->wildcard == HOST_EXACT)
+		return match;
+	match = find_wildcard(shards, name);
+	return match.host != NULL ? match : other_host(shards);
 }
 
 /* The child with that label, or NULL: children are sorted by (hash, label). */
@@ -164,7 +185,23 @@ static struct route_match find_path(const struct routes *routes, const struct pa
 	return match_of(routes, first_of(node->routes[NODE_EXACT_SLASH], best));
 }
 
-struct route_match routes_find(const struct routes *routes, struct span host, struct span path)
+struct route_match routes_find(const struct shards *routes, struct span host, struct span path)
 {
-	return find_path(routes, &routes->nodes[find_host(routes, host)->root], path);
+	struct host_match found = find_host(routes, host);
+	const struct routes *in = &found.shard->routes;
+	struct route_match match = find_path(in, &in->nodes[found.host->root], path);
+
+	match.shard = found.shard;
+	return match;
+}
+
+struct route_match routes_find_beside(struct shard *shard, const struct route *route,
+				      struct span path)
+{
+	const struct routes *routes = &shard->routes;
+	const struct host_record *host = &routes->hosts[route->host];
+	struct route_match match = find_path(routes, &routes->nodes[host->root], path);
+
+	match.shard = shard;
+	return match;
 }

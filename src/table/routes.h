@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `routes` segment: listeners' settings, hosts, paths, policies; and the look-up in it.
+/* The `routes` segment: listeners' settings, hosts, paths, policies.
  *
  * The segment is read-only and shared by every process that mapped it. Nothing here allocates,
  * locks, logs or fails. The caller keeps the segment mapped for as long as it uses a result.
+ *
+ * A host is in the shard that its hash names, all else with it: a request takes everything from one shard. The
+ * settings and trusted networks are in every shard, the host for everything else in shard 0.
  *
  * Hosts lie in an open-addressed hash table. The paths of a host are a tree of path elements: a node's
  * children are sorted by (hash, label), so that a look-up costs the elements of the path and nothing more.
@@ -60,8 +63,7 @@ struct table_settings {
 	uint8_t access_log_default_backend;
 	uint8_t tenant_destinations_free; /* 1: loopback and the like may be endpoints (a trusted directory) */
 	uint8_t retry_non_idempotent;
-	uint32_t
-		host_seed; /* of the hash of hosts: the builder takes one that keeps chains short */
+	uint32_t host_seed;   /* of the hash of hosts, the same in every shard of a set */
 	uint32_t reserved[3]; /* zero */
 };
 
@@ -147,8 +149,8 @@ struct path_node {
 	uint32_t reserved;                 /* zero */
 };
 
-/* Where a host is found: the high half of XXH3 of its name, seeded with host_seed, says at which bucket the
- * search begins; it ends at a free one. */
+/* Where a host is found: XXH3 of its name, seeded with host_seed, says in which shard (hash.h), its high half at
+ * which bucket the search begins; it ends at a free one. */
 struct host_bucket {
 	uint32_t host;      /* index, or TABLE_NONE: free */
 	uint32_t name_hash; /* low half of the same hash; 0 where it is free */
@@ -162,7 +164,7 @@ enum host_wildcard {
 };
 
 /* name: lower case. A wildcard is stored as its suffix with the dot: ".shop.example"; the host for
- * everything else has the empty name, and every segment has it. */
+ * everything else has the empty name; shard 0 has it, and no other. */
 struct host_record {
 	struct table_span name;
 	uint32_t root;    /* index of its root node */
@@ -170,7 +172,7 @@ struct host_record {
 	uint8_t reserved[3];
 };
 
-/* A verified segment, mapped. Opaque but for these, which a request reads without a call. */
+/* A verified shard, mapped. Opaque but for these, which a request reads without a call. */
 struct routes {
 	const struct table_header *header; /* start of the mapping */
 	const struct table_settings *settings;
@@ -188,28 +190,15 @@ struct routes {
 	uint32_t route_count;
 	uint32_t policy_count;
 	uint32_t object_count;
-	uint32_t other_host; /* index of the host with the empty name */
+	uint32_t
+		other_host; /* index of the host with the empty name; TABLE_NONE: another shard has it */
 	bool many_labels; /* a host is HOST_MANY_LABELS: all suffixes of a name are tried, not the first alone */
-	uint32_t pins; /* exchanges that use it; belongs to the worker */
-};
-
-struct route_match {
-	const struct route *route; /* NULL: none, answer 404 */
-	bool add_slash; /* 301 to the path with '/' behind it, where route is (compat spec, 4.4) */
 };
 
 /* Fills *routes from memory that seal.h mapped or a test built. Checks every offset, index, count, enum and
  * order; -1 with the reason when anything is off. After it, a look-up checks nothing. */
 struct error;
 int routes_verify(struct span segment, struct routes *routes, struct error *err);
-
-/* The route for a request. host: lower case, no port, no trailing dot, may be empty; path: normalized,
- * begins with '/' (both: http/uri.c). Both are borrowed for the call.
- * Host: exact, then wildcard, then the empty one; paths of that host only. Path: longest match, Exact
- * before Prefix at equal length (Kubernetes Ingress v1; compat spec, 4.4).
- * Cost: one hash of the host, one more where only a wildcard matches, one of each element of the path as
- * far as the host has any; whatever the size of the table. */
-struct route_match routes_find(const struct routes *routes, struct span host, struct span path);
 
 static inline struct span routes_text(const struct routes *routes, struct table_span text)
 {

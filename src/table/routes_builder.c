@@ -7,10 +7,6 @@
 #include "base/memory.h"
 #include "table/hash.h"
 
-/* Names of a tenant's choice can be made to begin at one bucket. Seeds are tried in turn until the longest chain
- * is short: names that collide under one of them do not under the next. */
-enum { CHAIN_LONG = 128, SEEDS_MAX = 16 };
-
 /* A route on its way down the tree. */
 struct path_piece {
 	struct span
@@ -249,7 +245,7 @@ static uint32_t fill_bucket(struct host_bucket *buckets, uint32_t mask, uint32_t
 	return chain;
 }
 
-/* All hosts under that seed; the longest chain. */
+/* All hosts; the longest chain. */
 static uint32_t fill_buckets(struct routes_builder *builder, struct host_bucket *buckets,
 			     uint32_t mask, uint32_t seed)
 {
@@ -279,24 +275,24 @@ static uint32_t bucket_count(uint32_t hosts)
 	return count;
 }
 
-static void add_buckets(struct routes_builder *builder)
+static uint32_t add_buckets(struct routes_builder *builder)
 {
 	uint32_t count = bucket_count(builder_count(&builder->segment, ROUTES_HOSTS));
 	struct host_bucket *buckets = memory_new_array(count, sizeof(*buckets));
-	struct table_settings *settings = builder_at(&builder->segment, ROUTES_SETTINGS, 0);
-	uint32_t seed = 0;
+	const struct table_settings *settings = builder_at(&builder->segment, ROUTES_SETTINGS, 0);
+	uint32_t longest = fill_buckets(builder, buckets, count - 1, settings->host_seed);
 
-	while (fill_buckets(builder, buckets, count - 1, seed) > CHAIN_LONG && seed < SEEDS_MAX - 1)
-		seed++;
-	settings->host_seed = seed;
 	for (uint32_t i = 0; i < count; i++)
 		builder_add(&builder->segment, ROUTES_HOST_BUCKETS, &buckets[i]);
 	free(buckets);
+	return longest;
 }
 
-void routes_builder_finish(struct routes_builder *builder, uint64_t generation,
-			   uint64_t built_wall_ns, struct buf *out)
+uint32_t routes_builder_finish(struct routes_builder *builder, const struct table_stamp *stamp,
+			       struct buf *out)
 {
-	add_buckets(builder);
-	builder_finish(&builder->segment, generation, built_wall_ns, out);
+	uint32_t longest = add_buckets(builder);
+
+	builder_finish(&builder->segment, stamp, out);
+	return longest;
 }

@@ -34,6 +34,11 @@ uint32_t routes_builder_add_host(struct routes_builder *builder, struct span nam
 				 enum host_wildcard wildcard, const struct routes_entry *entries,
 				 uint32_t count);
 
-/* The segment, as builder_finish. Exactly one element of ROUTES_SETTINGS was added; host_seed of it is set here. */
-void routes_builder_finish(struct routes_builder *builder, uint64_t generation,
-			   uint64_t built_wall_ns, struct buf *out);
+/* So many buckets may be searched for one host before the names are taken for made to collide: they do not under
+ * another host_seed. */
+enum { ROUTES_CHAIN_LONG = 128 };
+
+/* The segment, as builder_finish. Exactly one element of ROUTES_SETTINGS was added, with the host_seed of the set, and
+ * the hosts are those of the shard. How many buckets are searched for one host at most. */
+uint32_t routes_builder_finish(struct routes_builder *builder, const struct table_stamp *stamp,
+			       struct buf *out);

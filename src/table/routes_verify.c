@@ -127,8 +127,10 @@ static int verify_hosts(struct routes *routes, struct error *err)
 		if (routes->hosts[i].wildcard == HOST_MANY_LABELS)
 			routes->many_labels = true;
 	}
-	if (routes->other_host == TABLE_NONE)
-		return error_set(err, "the host with the empty name is missing");
+	if ((routes->other_host != TABLE_NONE) != (routes->header->shard == 0))
+		return error_set(err, "the host with the empty name is %s",
+				 routes->header->shard == 0 ? "missing"
+							    : "in another shard than 0");
 	return 0;
 }
 
@@ -164,6 +166,14 @@ static int count_taken(const struct routes *routes, uint64_t *taken, struct erro
 	return 0;
 }
 
+/* The host for everything else is in shard 0, wherever its name would be. */
+static bool is_of_shard(const struct routes *routes, struct span name, uint64_t hash)
+{
+	const struct table_header *header = routes->header;
+
+	return name.len == 0 || table_hash_shard(hash, header->shard_count) == header->shard;
+}
+
 /* As many buckets are taken as there are hosts and each host is found: so each has exactly one bucket,
  * and no two have the same name. */
 static int verify_buckets(const struct routes *routes, struct error *err)
@@ -185,7 +195,7 @@ static int verify_buckets(const struct routes *routes, struct error *err)
 		struct span name = routes_text(routes, routes->hosts[i].name);
 		uint64_t hash = table_hash(name, routes->settings->host_seed);
 
-		if (search(routes, name, hash) != i)
+		if (search(routes, name, hash) != i || !is_of_shard(routes, name, hash))
 			return error_set(err, "hosts[%u] is not found by its name", i);
 	}
 	return 0;

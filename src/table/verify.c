@@ -32,6 +32,11 @@ static int verify_header(struct span segment, const struct table_layout *layout,
 	if (header->size != segment.len)
 		return error_set(err, "the header says %u bytes, there are %zu", header->size,
 				 segment.len);
+	if (header->shard_count == 0 || header->shard_count > TABLE_SHARDS_MAX ||
+	    (header->shard_count & (header->shard_count - 1)) != 0 ||
+	    header->shard >= header->shard_count)
+		return error_set(err, "there is no shard %u of %u", header->shard,
+				 header->shard_count);
 	if (header->section_count != layout->section_count)
 		return error_set(err, "%llu sections, expected %u",
 				 (unsigned long long)header->section_count, layout->section_count);

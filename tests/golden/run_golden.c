@@ -142,7 +142,7 @@ static void print_without_settings(struct golden *golden, struct span dump)
 	}
 }
 
-static void print_routes(struct golden *golden, const struct routes *routes)
+static void print_routes(struct golden *golden, const struct shards *routes)
 {
 	struct buf dump = {0};
 
@@ -157,34 +157,39 @@ static void print_routes(struct golden *golden, const struct routes *routes)
 static void print_segments(struct golden *golden, const struct buf *routes,
 			   const struct buf *endpoints)
 {
-	struct routes verified_routes;
-	struct endpoints verified_endpoints;
+	struct shards verified_routes;
+	struct shards verified_endpoints;
 	struct error err;
 
-	if (routes_verify(buf_span(routes), &verified_routes, &err) == -1 ||
-	    endpoints_verify(buf_span(endpoints), &verified_endpoints, &err) == -1)
+	shards_init(&verified_routes, TABLE_ROUTES);
+	shards_init(&verified_endpoints, TABLE_ENDPOINTS);
+	if (shards_apply(&verified_routes, buf_span(routes), NULL, &err) == -1 ||
+	    shards_apply(&verified_endpoints, buf_span(endpoints), NULL, &err) == -1)
 		die("a compiled segment does not verify", err.text);
 	buf_add(&golden->output, S("--- routes\n"));
 	print_routes(golden, &verified_routes);
 	buf_add(&golden->output, S("--- endpoints\n"));
 	dump_endpoints(&verified_endpoints, DUMP_CONTENT, &golden->output);
+	shards_fini(&verified_routes);
+	shards_fini(&verified_endpoints);
 }
 
 static void compile(struct golden *golden)
 {
 	struct model *model = model_build(&golden->store, &golden->options, &golden->diagnostics);
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct buf routes = {0};
 	struct buf endpoints = {0};
 
-	compile_routes(model, &golden->options, ids, 1, 0, &routes);
-	compile_endpoints(model, &golden->store, &golden->options, ids, 1, 0, &endpoints,
-			  &golden->diagnostics);
+	compiler_note(compiler, model, NULL, 1);
+	compile_routes(compiler, model, &golden->options, 1, 0, &routes);
+	compile_endpoints(compiler, &golden->store, &golden->options, 1, 0, &endpoints);
+	compiler_diagnose(compiler, &golden->diagnostics);
 	print_diagnostics(golden);
 	print_segments(golden, &routes, &endpoints);
 	buf_fini(&routes);
 	buf_fini(&endpoints);
-	ids_free(ids);
+	compiler_free(compiler);
 	model_free(model);
 }
 

@@ -15,8 +15,6 @@ static bool is_treated_alike(const struct route *a, const struct route *b)
 
 bool ambiguous_path_is(struct exchange *exchange)
 {
-	const struct routes *routes = &exchange->table->routes;
-
 	for (unsigned reading = 0; reading < URI_READING_COUNT; reading++) {
 		struct span path = uri_read(&exchange->uri, (enum uri_reading)reading,
 					    &exchange->arena);
@@ -25,7 +23,7 @@ bool ambiguous_path_is(struct exchange *exchange)
 		/* it leads out of the tree, or there is no memory to tell: nobody vouches for it */
 		if (path.ptr == NULL)
 			return true;
-		match = routes_find(routes, exchange->host.name, path);
+		match = routes_find_beside(exchange->table, exchange->route, path);
 		if (match.route != NULL && !is_treated_alike(match.route, exchange->route))
 			return true;
 	}

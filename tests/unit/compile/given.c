@@ -6,8 +6,7 @@
 #include "base/memory.h"
 
 static const char *known_endpoints = "";
-static const struct diagnostics *heard;
-unsigned given_unheard;
+bool given_faults;
 
 static const struct model_policy plain_policy = {
 	.connect_timeout_ms = 5000,
@@ -44,6 +43,8 @@ static struct model_host *host_of(struct model *model, struct span name)
 	host = arena_take_zero(&model->arena, sizeof(*host));
 	host->name = name;
 	host->last = &host->first;
+	host->by_name.key = name;
+	map_add(&model->hosts_by_name, &host->by_name);
 	*model->last_host = host;
 	model->last_host = &host->next;
 	model->host_count++;
@@ -67,6 +68,7 @@ static struct model_upstream *upstream_of(struct model *model, struct span backe
 	upstream->namespace = S("shop");
 	upstream->service = service;
 	upstream->number = model->upstream_count++;
+	map_add(&model->upstreams_by_key, &upstream->by_key);
 	*model->last_upstream = upstream;
 	model->last_upstream = &upstream->next;
 	return upstream;
@@ -173,7 +175,9 @@ uint32_t model_endpoints(const struct store *store, const struct model_options *
 	uint32_t count = 0;
 
 	assert_true(span_equals(upstream->namespace, S("shop")));
-	given_unheard += diagnostics != heard;
+	if (given_faults)
+		diagnostics_add_place(diagnostics, DIAGNOSTIC_BAD_ENDPOINT, S(""), 0, 0, "%.*s",
+				      (int)upstream->name.len, upstream->name.ptr);
 	while (line.len > 0)
 		found[count++] = read_endpoint(span_cut(&line, ' '));
 	*endpoints = found;
@@ -182,28 +186,57 @@ uint32_t model_endpoints(const struct store *store, const struct model_options *
 	return count;
 }
 
-struct compiled *compiled(struct ids *ids, const struct model *model, uint64_t generation)
+static void give_back(struct span bytes)
+{
+	free((void *)(uintptr_t)bytes.ptr);
+}
+
+/* What was compiled takes effect; a copy of it. */
+static void apply(struct shards *table, const struct buf *bundle)
+{
+	struct error err = {0};
+	struct buf copy = {0};
+
+	if (bundle->len == 0)
+		return;
+	buf_add(&copy, buf_span(bundle));
+	if (shards_apply(table, buf_span(&copy), give_back, &err) == -1)
+		fail_msg("%s", err.text);
+}
+
+void compiled_update(struct compiled *compiled, struct compiler *compiler,
+		     const struct model *model, const struct compile_changes *changes,
+		     uint64_t generation)
 {
 	static const struct model_options options;
-	struct compiled *compiled = memory_new(sizeof(*compiled));
-	struct diagnostics diagnostics;
-	struct error err = {0};
 
-	diagnostics_init(&diagnostics);
-	heard = &diagnostics;
-	compile_routes(model, &options, ids, generation, 7, &compiled->routes_bytes);
-	compile_endpoints(model, NULL, &options, ids, generation, 7, &compiled->endpoints_bytes,
-			  &diagnostics);
-	diagnostics_fini(&diagnostics);
-	if (routes_verify(buf_span(&compiled->routes_bytes), &compiled->routes, &err) == -1 ||
-	    endpoints_verify(buf_span(&compiled->endpoints_bytes), &compiled->endpoints, &err) ==
-		    -1)
-		fail_msg("%s", err.text);
+	buf_clear(&compiled->routes_bytes);
+	buf_clear(&compiled->endpoints_bytes);
+	compiler_note(compiler, model, changes, generation);
+	assert_true(
+		compile_routes(compiler, model, &options, generation, 7, &compiled->routes_bytes));
+	assert_true(compile_endpoints(compiler, NULL, &options, generation, 7,
+				      &compiled->endpoints_bytes));
+	apply(&compiled->routes_table, &compiled->routes_bytes);
+	apply(&compiled->endpoints_table, &compiled->endpoints_bytes);
+	compiled->routes = compiled->routes_table.at[0]->routes;
+	compiled->endpoints = compiled->endpoints_table.at[0]->endpoints;
+}
+
+struct compiled *compiled(struct compiler *compiler, const struct model *model, uint64_t generation)
+{
+	struct compiled *compiled = memory_new(sizeof(*compiled));
+
+	shards_init(&compiled->routes_table, TABLE_ROUTES);
+	shards_init(&compiled->endpoints_table, TABLE_ENDPOINTS);
+	compiled_update(compiled, compiler, model, NULL, generation);
 	return compiled;
 }
 
 void compiled_end(struct compiled *compiled)
 {
+	shards_fini(&compiled->routes_table);
+	shards_fini(&compiled->endpoints_table);
 	buf_fini(&compiled->routes_bytes);
 	buf_fini(&compiled->endpoints_bytes);
 	free(compiled);
@@ -212,19 +245,27 @@ void compiled_end(struct compiled *compiled)
 const struct route *compiled_route(const struct compiled *compiled, const char *host,
 				   const char *path)
 {
-	struct route_match match = routes_find(&compiled->routes, span_from(host), span_from(path));
+	struct route_match match = routes_find(&compiled->routes_table, span_from(host),
+					       span_from(path));
 
 	if (match.route == NULL)
 		fail_msg("no route for %s%s", host, path);
 	return match.route;
 }
 
+const struct upstream_record *upstream_of_route(const struct compiled *compiled,
+						const struct route *route)
+{
+	return endpoints_find(&compiled->endpoints_table, route->upstream,
+			      route->upstream_incarnation)
+		.upstream;
+}
+
 const struct upstream_record *compiled_upstream(const struct compiled *compiled, const char *host,
 						const char *path)
 {
-	const struct route *route = compiled_route(compiled, host, path);
-	const struct upstream_record *upstream = endpoints_find(
-		&compiled->endpoints, route->upstream, route->upstream_incarnation);
+	const struct upstream_record *upstream = upstream_of_route(
+		compiled, compiled_route(compiled, host, path));
 
 	if (upstream == NULL)
 		fail_msg("no upstream for %s%s", host, path);
@@ -234,12 +275,15 @@ const struct upstream_record *compiled_upstream(const struct compiled *compiled,
 void assert_endpoints(const struct compiled *compiled, const char *host, const char *path,
 		      const char *text)
 {
-	const struct upstream_record *upstream = compiled_upstream(compiled, host, path);
+	const struct route *route = compiled_route(compiled, host, path);
+	struct upstream_match match = endpoints_find(&compiled->endpoints_table, route->upstream,
+						     route->upstream_incarnation);
 	struct buf found = {0};
 
-	for (uint32_t i = 0; i < upstream->endpoint_count; i++) {
+	assert_non_null(match.upstream);
+	for (uint32_t i = 0; i < match.upstream->endpoint_count; i++) {
 		const struct endpoint_record *endpoint =
-			&compiled->endpoints.endpoints[upstream->first_endpoint + i];
+			&match.endpoints->endpoints[match.upstream->first_endpoint + i];
 		struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
 		char address[IP_PORT_TEXT_SIZE];
 

@@ -15,8 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "compile/compile.h"
-#include "table/endpoints.h"
-#include "table/routes.h"
+#include "table/shards.h"
 
 /* One route a line: "shop.example Prefix /cart -> cart:80". Host "-": every other host, which is there in any
  * case. Type: Exact, Prefix, or Root for an implicit Prefix. Services lie in the namespace shop, the rules in its
@@ -28,19 +27,31 @@ void given_model_end(struct model *model);
  * terminating. Others have none. text must live as long. */
 void given_endpoints(const char *text);
 
-/* How often model_endpoints was asked with diagnostics that are not those of the caller of compile_endpoints. */
-extern unsigned given_unheard;
+/* Whether model_endpoints has something to tell about every upstream. */
+extern bool given_faults;
 
 struct compiled {
 	struct buf routes_bytes;
 	struct buf endpoints_bytes;
-	struct routes routes;
-	struct endpoints endpoints;
+	struct shards routes_table;
+	struct shards endpoints_table;
+	struct routes routes;       /* shard 0 */
+	struct endpoints endpoints; /* shard 0 */
 };
 
-/* Both segments of a model under that generation of routes, verified. */
-struct compiled *compiled(struct ids *ids, const struct model *model, uint64_t generation);
+/* Both tables of a model under that generation of routes, verified; everything is made anew. */
+struct compiled *compiled(struct compiler *compiler, const struct model *model,
+			  uint64_t generation);
 void compiled_end(struct compiled *compiled);
+
+/* Both tables become what the compiler makes of these changes. */
+void compiled_update(struct compiled *compiled, struct compiler *compiler,
+		     const struct model *model, const struct compile_changes *changes,
+		     uint64_t generation);
+
+/* The upstream that a route leads to; NULL: it is not in the table. */
+const struct upstream_record *upstream_of_route(const struct compiled *compiled,
+						const struct route *route);
 
 /* The route for a host and a path, which must be there. */
 const struct route *compiled_route(const struct compiled *compiled, const char *host,

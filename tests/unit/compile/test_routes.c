@@ -3,11 +3,11 @@
 
 static void each_rule_leads_to_the_upstream_of_its_service(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("shop.example Prefix /cart -> cart:80\n"
 					  "*.shop.example Exact /w -> wild:http\n"
 					  "- Prefix / -> other:80");
-	struct compiled *table = compiled(ids, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 
 	assert_text(endpoints_text(&table->endpoints,
 				   compiled_upstream(table, "shop.example", "/cart/1")->name),
@@ -21,16 +21,16 @@ static void each_rule_leads_to_the_upstream_of_its_service(void **state)
 
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
 static void a_route_knows_its_object_its_type_and_its_path(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("shop.example Exact /cart/ -> cart:http\n"
 					  "shop.example Root / -> 404");
-	struct compiled *table = compiled(ids, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 	const struct route *route = compiled_route(table, "shop.example", "/cart/");
 	const struct route_object *object = &table->routes.objects[route->object];
 
@@ -45,17 +45,17 @@ static void a_route_knows_its_object_its_type_and_its_path(void **state)
 
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
 static void what_does_not_go_to_a_service_has_no_upstream(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("shop.example Prefix / -> 404\n"
 					  "shop.example Prefix /missing -> 503\n"
 					  "shop.example Prefix /guarded -> denied");
-	struct compiled *table = compiled(ids, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 
 	assert_int_equal(compiled_route(table, "shop.example", "/")->answer, ROUTE_NOT_FOUND);
 	assert_int_equal(compiled_route(table, "shop.example", "/missing")->answer,
@@ -65,17 +65,17 @@ static void what_does_not_go_to_a_service_has_no_upstream(void **state)
 
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
 static void equal_policies_and_objects_are_stored_once(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("a.example Prefix / -> cart:80\n"
 					  "b.example Prefix / -> cart:80\n"
 					  "b.example Prefix /x -> other:80");
-	struct compiled *table = compiled(ids, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 
 	assert_int_equal(table->routes.policy_count, 1);
 	assert_int_equal(table->routes.object_count, 2);
@@ -84,7 +84,7 @@ static void equal_policies_and_objects_are_stored_once(void **state)
 
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
@@ -92,7 +92,7 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 {
 	const struct model_options options = {.tenant_destinations_free = true};
 	struct ip_network network = {.prefix_bits = 104, .ip.bytes[10] = 0xff};
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("");
 	struct buf bytes = {0};
 	struct routes routes;
@@ -117,7 +117,8 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 		.trusted = &network,
 		.trusted_count = 1,
 	};
-	compile_routes(model, &options, ids, 1, 2, &bytes);
+	compiler_note(compiler, model, NULL, 1);
+	compile_routes(compiler, model, &options, 1, 2, &bytes);
 	assert_int_equal(routes_verify(buf_span(&bytes), &routes, &err), 0);
 
 	assert_int_equal(routes.settings->client_header_timeout_ms, 1);
@@ -140,18 +141,18 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 	assert_memory_equal(&routes.networks[0], &network, sizeof(network));
 	buf_fini(&bytes);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
 static void routes_of_one_ingress_service_and_host_share_a_row(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("a.example Prefix /1 -> cart:80\n"
 					  "a.example Prefix /2 -> cart:80\n"
 					  "a.example Prefix /3 -> other:80\n"
 					  "b.example Prefix /1 -> cart:80");
-	struct compiled *table = compiled(ids, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 	uint32_t row = compiled_route(table, "a.example", "/1")->stat_row;
 
 	assert_int_not_equal(row, 0);
@@ -161,25 +162,25 @@ static void routes_of_one_ingress_service_and_host_share_a_row(void **state)
 
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
 static void a_route_of_no_ingress_has_row_zero_and_no_object(void **state)
 {
-	struct ids *ids = ids_new();
+	struct compiler *compiler = compiler_new();
 	struct model *model = given_model("- Root / -> 404");
 	struct compiled *table;
 
 	model->first_host->first->namespace = S("");
 	model->first_host->first->ingress = S("");
-	table = compiled(ids, model, 1);
+	table = compiled(compiler, model, 1);
 
 	assert_int_equal(compiled_route(table, "any", "/")->stat_row, 0);
 	assert_int_equal(compiled_route(table, "any", "/")->object, TABLE_NONE);
 	compiled_end(table);
 	given_model_end(model);
-	ids_free(ids);
+	compiler_free(compiler);
 	(void)state;
 }
 
@@ -187,13 +188,13 @@ static void equal_models_make_equal_bytes(void **state)
 {
 	const char *text = "shop.example Prefix /cart -> cart:80\n*.shop.example Exact /w -> w:80\n"
 			   "shop.example Prefix /cart/items -> items:80";
-	struct ids *ids[2] = {ids_new(), ids_new()};
+	struct compiler *compilers[2] = {compiler_new(), compiler_new()};
 	struct model *models[2] = {given_model(text), given_model(text)};
 	struct compiled *tables[2];
 
 	given_endpoints("cart:80 10.0.0.1:80 10.0.0.2:80\nw:80 10.0.0.2:80");
 	for (int i = 0; i < 2; i++)
-		tables[i] = compiled(ids[i], models[i], 1);
+		tables[i] = compiled(compilers[i], models[i], 1);
 
 	assert_true(span_equals(buf_span(&tables[0]->routes_bytes),
 				buf_span(&tables[1]->routes_bytes)));
@@ -202,7 +203,7 @@ static void equal_models_make_equal_bytes(void **state)
 	for (int i = 0; i < 2; i++) {
 		compiled_end(tables[i]);
 		given_model_end(models[i]);
-		ids_free(ids[i]);
+		compiler_free(compilers[i]);
 	}
 	(void)state;
 }

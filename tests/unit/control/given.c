@@ -54,6 +54,15 @@ static void add_host(struct routes_builder *builder, const struct given_rule *ru
 	routes_builder_add_host(builder, span_from(host), HOST_EXACT, entries, entry_count);
 }
 
+/* The only shard of set 1. */
+static struct table_stamp stamp_of(uint64_t generation)
+{
+	return (struct table_stamp){.generation = generation,
+				    .built_wall_ns = generation * 1000,
+				    .set = 1,
+				    .shard_count = 1};
+}
+
 void given_routes(struct buf *out, uint64_t generation, const struct given_rule *rules,
 		  size_t count)
 {
@@ -65,6 +74,7 @@ void given_routes(struct buf *out, uint64_t generation, const struct given_rule 
 	static const struct route_policy policy = {.connect_timeout_ms = 5000,
 						   .response_head_bytes = 65536};
 	struct routes_builder builder;
+	struct table_stamp stamp;
 
 	assert_in_range(count, 0, RULES_MAX);
 	routes_builder_init(&builder);
@@ -75,15 +85,16 @@ void given_routes(struct buf *out, uint64_t generation, const struct given_rule 
 			add_host(&builder, rules, count, rules[i].host);
 	if (!is_host_known(rules, count, ""))
 		routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, generation, generation * 1000, out);
+	stamp = stamp_of(generation);
+	routes_builder_finish(&builder, &stamp, out);
 	routes_builder_fini(&builder);
 }
 
 void given_endpoints(struct buf *out, uint64_t generation, uint32_t endpoints)
 {
+	struct table_stamp stamp = stamp_of(generation);
 	struct builder builder;
 	struct upstream_record upstream = {.incarnation = 1, .endpoint_count = endpoints};
-	uint32_t incarnation = 1;
 
 	builder_init(&builder, TABLE_ENDPOINTS);
 	upstream.name = builder_text(&builder, S("shop-web-80"));
@@ -95,9 +106,8 @@ void given_endpoints(struct buf *out, uint64_t generation, uint32_t endpoints)
 		assert_true(ip_parse(S("192.0.2.1"), &record.ip));
 		record.ip.bytes[15] = (uint8_t)(i + 1);
 		builder_add(&builder, ENDPOINTS_ENDPOINTS, &record);
-		builder_add(&builder, ENDPOINTS_SLOTS, &incarnation);
 	}
-	builder_finish(&builder, generation, generation * 1000, out);
+	builder_finish(&builder, &stamp, out);
 	builder_fini(&builder);
 }
 

@@ -166,7 +166,8 @@ static void a_segment_that_does_not_verify_leaves_the_present_one(void **state)
 
 	assert_int_equal(publisher_generation(world->publisher, TABLE_ROUTES), 1);
 	assert_int_equal(publisher_refused_count(world->publisher, TABLE_ROUTES), 1);
-	assert_int_equal(publisher_routes(world->publisher)->host_count, 2);
+	assert_int_equal(publisher_table(world->publisher, TABLE_ROUTES)->at[0]->routes.host_count,
+			 2);
 	buf_fini(&content);
 }
 
@@ -176,8 +177,8 @@ static void an_empty_segment_is_refused(void **state)
 
 	assert_int_equal(publisher_offer(world->publisher, TABLE_ENDPOINTS, S(""), 1),
 			 PUBLISH_REFUSED);
-	assert_null(publisher_endpoints(world->publisher));
-	assert_int_equal(publisher_segment_fd(world->publisher, TABLE_ENDPOINTS), -1);
+	assert_null(publisher_table(world->publisher, TABLE_ENDPOINTS));
+	assert_int_equal(publisher_bundle_fd(world->publisher, TABLE_ENDPOINTS), -1);
 }
 
 static void the_worker_that_comes_later_gets_what_is_present(void **state)

@@ -10,13 +10,27 @@
 
 #include "base/file.h"
 #include "given.h"
-#include "table/seal.h"
 
 struct world {
 	struct loop *loop;
 	struct given_directory directory;
 	struct state *state;
+	struct buf contents[TABLE_KIND_COUNT]; /* what is present */
 };
+
+static void write_table(void *owner, enum table_kind kind, struct buf *out)
+{
+	const struct world *world = owner;
+
+	buf_add(out, buf_span(&world->contents[kind]));
+}
+
+static struct state *open_in(struct world *world, const char *path, struct error *err)
+{
+	struct state_content content = {.owner = world, .write = write_table};
+
+	return state_open(world->loop, path, &content, err);
+}
 
 static int set_up(void **state)
 {
@@ -25,7 +39,7 @@ static int set_up(void **state)
 
 	world->loop = loop_new(&err);
 	given_directory(&world->directory);
-	world->state = state_open(world->loop, world->directory.path, &err);
+	world->state = open_in(world, world->directory.path, &err);
 	assert_non_null(world->state);
 	*state = world;
 	return 0;
@@ -37,6 +51,8 @@ static int tear_down(void **state)
 
 	if (world->state != NULL)
 		state_close(world->state);
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		buf_fini(&world->contents[kind]);
 	given_directory_end(&world->directory);
 	loop_free(world->loop);
 	test_free(world);
@@ -48,21 +64,20 @@ static void restart(struct world *world)
 	struct error err;
 
 	state_close(world->state);
-	world->state = state_open(world->loop, world->directory.path, &err);
+	world->state = open_in(world, world->directory.path, &err);
 	assert_non_null(world->state);
+}
+
+static void set_content(struct world *world, enum table_kind kind, uint64_t generation)
+{
+	buf_clear(&world->contents[kind]);
+	given_segment(&world->contents[kind], kind, generation, (uint32_t)generation);
 }
 
 static void store(struct world *world, enum table_kind kind, uint64_t generation)
 {
-	struct buf content = {0};
-	struct error err;
-	int fd;
-
-	given_segment(&content, kind, generation, (uint32_t)generation);
-	fd = seal_new("test", buf_span(&content), &err);
-	state_store(world->state, kind, fd);
-	close(fd);
-	buf_fini(&content);
+	set_content(world, kind, generation);
+	state_store(world->state, kind);
 }
 
 struct expected_figures {
@@ -251,17 +266,13 @@ static void a_full_disk_costs_nothing_that_was_stored_and_is_tried_again(void **
 {
 	struct world *world = *state;
 	struct expected_figures failed = {world, 1, 1};
-	struct buf content = {0};
-	struct error err;
-	int fd;
 
 	store(world, TABLE_ROUTES, 1);
 	run_until_written(world, 1);
-	given_segment(&content, TABLE_ROUTES, 2, 2);
-	fd = seal_new("test", buf_span(&content), &err);
+	set_content(world, TABLE_ROUTES, 2);
 	set_disk_full(true);
 
-	state_store(world->state, TABLE_ROUTES, fd);
+	state_store(world->state, TABLE_ROUTES);
 	run_until(world->loop, has_figures, &failed);
 	set_disk_full(false);
 
@@ -270,8 +281,6 @@ static void a_full_disk_costs_nothing_that_was_stored_and_is_tried_again(void **
 	run_until_written(world, 2);
 	assert_false(state_figures(world->state).failing);
 	assert_int_equal(loaded_generation(world, TABLE_ROUTES), 2);
-	close(fd);
-	buf_fini(&content);
 }
 
 static void a_directory_that_vanished_is_a_failure_and_no_end(void **state)
@@ -321,7 +330,7 @@ static void a_second_instance_is_kept_out(void **state)
 	struct world *world = *state;
 	struct error err;
 
-	assert_null(state_open(world->loop, world->directory.path, &err));
+	assert_null(open_in(world, world->directory.path, &err));
 	assert_non_null(strstr(err.text, "another instance"));
 }
 
@@ -333,7 +342,7 @@ static void a_file_is_no_directory(void **state)
 
 	close(fd);
 
-	assert_null(state_open(world->loop, path_of(world, "file"), &err));
+	assert_null(open_in(world, path_of(world, "file"), &err));
 	assert_non_null(strstr(err.text, "state directory"));
 }
 

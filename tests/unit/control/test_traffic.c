@@ -16,7 +16,7 @@ struct world {
 	struct stats_map stats; /* as a worker maps it */
 	struct traffic_meanings *meanings;
 	struct buf content;
-	struct routes routes;
+	struct shards routes;
 	struct arena arena;
 	struct traffic traffic;
 };
@@ -30,6 +30,7 @@ static int set_up(void **state)
 	assert_int_equal(stats_map(&world->stats, world->stats_fd, STATS_WRITE, &err), 0);
 	world->meanings = traffic_meanings_new();
 	arena_init(&world->arena, NULL, 0, SIZE_MAX);
+	shards_init(&world->routes, TABLE_ROUTES);
 	*state = world;
 	return 0;
 }
@@ -39,6 +40,7 @@ static int tear_down(void **state)
 	struct world *world = *state;
 
 	arena_fini(&world->arena);
+	shards_fini(&world->routes);
 	traffic_meanings_free(world->meanings);
 	stats_unmap(&world->stats);
 	close(world->stats_fd);
@@ -51,10 +53,11 @@ static void given_table(struct world *world, const struct given_rule *rules, siz
 {
 	struct error err;
 
+	shards_fini(&world->routes);
 	buf_clear(&world->content);
 	given_routes(&world->content, 1, rules, count);
-	assert_int_equal(routes_verify(buf_span(&world->content), &world->routes, &err), 0);
-	traffic_note_routes(world->meanings, &world->stats, &world->routes);
+	assert_int_equal(shards_apply(&world->routes, buf_span(&world->content), NULL, &err), 0);
+	traffic_note_routes(world->meanings, &world->stats, &world->routes.at[0]->routes);
 }
 
 static void request(struct world *world, uint32_t worker, uint32_t row, uint16_t status,

@@ -26,6 +26,7 @@ static unsigned open_count;
 
 static void apply_settings(uint32_t connections, uint32_t requests, uint32_t timeout_ms)
 {
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
 	struct table_settings *settings;
 	struct buf bytes = {0};
@@ -39,10 +40,11 @@ static void apply_settings(uint32_t connections, uint32_t requests, uint32_t tim
 	settings->upstream_keepalive_timeout_ms = timeout_ms;
 	settings->upstream_keepalive_time_ms = 3600 * 1000;
 	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, 1, 2, &bytes);
+	routes_builder_finish(&builder, &stamp, &bytes);
 	routes_builder_fini(&builder);
 	fd = seal_new("ingot-test-table", buf_span(&bytes), &err);
-	assert_int_equal(tables_apply(&worker->tables, TABLE_ROUTES, fd, &err), 0);
+	assert_int_equal(tables_prepare(&worker->tables, TABLE_ROUTES, fd, &err), 0);
+	tables_commit(&worker->tables);
 	close(fd);
 	buf_fini(&bytes);
 }
@@ -115,11 +117,9 @@ static int begin(void **state)
 	slab_init(&worker->upstreams, sizeof(struct upstream), 8, 64);
 	iobuf_pool_init(&worker->iobufs, 8);
 	conn_pool_init(&worker->pool, 4);
-	static const uint32_t incarnations[] = {0, 7, 7};
-
 	tables_init(&worker->tables);
-	worker->tables.endpoints.slots = incarnations;
-	worker->tables.endpoints.slot_count = 3;
+	for (uint32_t slot = 1; slot <= 2; slot++)
+		worker->tables.slots[slot] = (struct slot_use){.incarnation = 7, .count = 1};
 	apply_settings(8, 100, 60000);
 	assert_true(ip_parse(S("127.0.0.1"), &at.ip));
 	listener = socket_listen(&at, 16, &err);
@@ -322,34 +322,39 @@ static void an_idle_connection_ends_with_its_time(void **state)
 	assert_counts(0, 0);
 }
 
-static void a_sweep_closes_those_whose_endpoint_is_gone(void **state)
+static void connections_to_an_endpoint_that_left_are_closed(void **state)
 {
 	struct endpoint_record named = endpoint;
-	struct endpoints table = {.slots = (const uint32_t[]){0, 0, 7}, .slot_count = 3};
+	struct endpoint_record left = endpoint;
 
 	(void)state;
 	named.slot = TABLE_NONE;
 	upstream_release(open_one(&endpoint), true);
+	upstream_release(open_one(&endpoint), true);
 	upstream_release(open_one(&named), true);
 	run_turns(&given, 1);
-	conn_pool_sweep(&worker->pool, &table);
-	assert_counts(2, 0);
+	left.incarnation = endpoint.incarnation + 1;
+	conn_pool_leave(&worker->pool, &left);
+	left = endpoint;
+	left.slot = endpoint.slot + 1;
+	conn_pool_leave(&worker->pool, &left);
+	assert_counts(3, 0);
 
-	table.slots = (const uint32_t[]){0, 0, 8};
-	conn_pool_sweep(&worker->pool, &table);
+	conn_pool_leave(&worker->pool, &endpoint);
 	assert_counts(1, 0);
 	assert_true(is_closed(0));
-	assert_false(is_closed(1));
+	assert_true(is_closed(1));
+	assert_false(is_closed(2));
 }
 
-static void a_sweep_closes_those_whose_slot_is_beyond_the_table(void **state)
+static void a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept(void **state)
 {
-	struct endpoints table = {.slots = NULL, .slot_count = 2};
-
 	(void)state;
-	given_idle(2);
-	conn_pool_sweep(&worker->pool, &table);
+	open_one(&endpoint);
+	worker->tables.slots[endpoint.slot].count = 0;
+	upstream_release(opened[0], true);
 
+	assert_true(is_closed(0));
 	assert_counts(0, 0);
 }
 
@@ -392,8 +397,8 @@ int main(void)
 		TEST(an_idle_connection_that_its_peer_closes_leaves_the_pool),
 		TEST(bytes_that_nobody_asked_for_end_an_idle_connection),
 		TEST(an_idle_connection_ends_with_its_time),
-		TEST(a_sweep_closes_those_whose_endpoint_is_gone),
-		TEST(a_sweep_closes_those_whose_slot_is_beyond_the_table),
+		TEST(connections_to_an_endpoint_that_left_are_closed),
+		TEST(a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept),
 		TEST(what_may_not_be_used_again_is_closed),
 	};
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "table/hash.h"
 
 enum { LINES_MAX = 64 };
 
@@ -143,41 +144,94 @@ static void add_host(struct routes_builder *builder, struct span host, const str
 				entries, entry_count);
 }
 
-void given_routes_bytes(const char *text, struct buf *out)
+struct table_stamp given_stamp(uint32_t shard, uint32_t shard_count)
 {
-	static struct line lines[LINES_MAX];
-	uint32_t count = read_lines(text, lines);
+	return (struct table_stamp){.generation = 1,
+				    .built_wall_ns = 2,
+				    .set = 1,
+				    .shard = shard,
+				    .shard_count = shard_count};
+}
+
+/* The host for everything else is in shard 0, the others where their stored names belong. */
+static bool is_in_shard(struct span host, const struct table_stamp *stamp)
+{
+	struct span name = span_starts_with(host, S("**"))  ? span_skip(host, 2)
+			   : span_starts_with(host, S("*")) ? span_skip(host, 1)
+							    : host;
+
+	if (name.len == 0)
+		return stamp->shard == 0;
+	return table_hash_shard(table_hash(name, 0), stamp->shard_count) == stamp->shard;
+}
+
+static void add_shard(const struct line *lines, uint32_t count, const struct table_stamp *stamp,
+		      struct buf *out)
+{
 	struct routes_builder builder;
-	bool has_other = false;
+	bool has_other = stamp->shard != 0;
 
 	given_builder(&builder);
 	for (uint32_t i = 0; i < count; i++) {
 		has_other = has_other || lines[i].host.len == 0;
-		if (is_first_of_host(lines, i))
+		if (is_first_of_host(lines, i) && is_in_shard(lines[i].host, stamp))
 			add_host(&builder, lines[i].host, lines, count);
 	}
 	if (!has_other)
 		routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, 1, 2, out);
+	routes_builder_finish(&builder, stamp, out);
 	routes_builder_fini(&builder);
+}
+
+void given_routes_bundle(const char *text, uint32_t shard_count, struct buf *out)
+{
+	static struct line lines[LINES_MAX];
+	uint32_t count = read_lines(text, lines);
+
+	for (uint32_t shard = 0; shard < shard_count; shard++) {
+		struct table_stamp stamp = given_stamp(shard, shard_count);
+
+		add_shard(lines, count, &stamp, out);
+	}
+}
+
+void given_routes_bytes(const char *text, struct buf *out)
+{
+	given_routes_bundle(text, 1, out);
+}
+
+struct given_routes *given_routes_of(struct span bundle)
+{
+	struct given_routes *given = memory_new(sizeof(*given));
+	struct error err = {0};
+
+	given->pages = given_pages(bundle);
+	shards_init(&given->shards, TABLE_ROUTES);
+	if (shards_apply(&given->shards, given->pages.bytes, NULL, &err) == -1)
+		fail_msg("%s", err.text);
+	given->routes = given->shards.at[0]->routes;
+	return given;
+}
+
+struct given_routes *given_routes_in_shards(const char *text, uint32_t shard_count)
+{
+	struct given_routes *given;
+	struct buf bytes = {0};
+
+	given_routes_bundle(text, shard_count, &bytes);
+	given = given_routes_of(buf_span(&bytes));
+	buf_fini(&bytes);
+	return given;
 }
 
 struct given_routes *given_routes(const char *text)
 {
-	struct given_routes *given = memory_new(sizeof(*given));
-	struct buf bytes = {0};
-	struct error err = {0};
-
-	given_routes_bytes(text, &bytes);
-	given->pages = given_pages(buf_span(&bytes));
-	buf_fini(&bytes);
-	if (routes_verify(given->pages.bytes, &given->routes, &err) == -1)
-		fail_msg("%s", err.text);
-	return given;
+	return given_routes_in_shards(text, 1);
 }
 
 void given_routes_end(struct given_routes *given)
 {
+	shards_fini(&given->shards);
 	given_pages_end(&given->pages);
 	free(given);
 }
@@ -187,12 +241,12 @@ void assert_route(const struct given_routes *given, const char *host, const char
 {
 	struct given_pages host_pages = given_pages(span_from(host));
 	struct given_pages path_pages = given_pages(span_from(path));
-	struct route_match match = routes_find(&given->routes, host_pages.bytes, path_pages.bytes);
+	struct route_match match = routes_find(&given->shards, host_pages.bytes, path_pages.bytes);
+	const struct routes *routes = &match.shard->routes;
 	struct buf found = {0};
 
 	if (match.route != NULL)
-		buf_add(&found, routes_text(&given->routes,
-					    given->routes.objects[match.route->object].service));
+		buf_add(&found, routes_text(routes, routes->objects[match.route->object].service));
 	if (match.add_slash)
 		buf_add_byte(&found, '/');
 	assert_string_equal(buf_text(&found), service);
@@ -215,17 +269,17 @@ static struct ip_port read_address(struct span text)
 	return at;
 }
 
+/* Slots in the order of the text. */
 static void add_endpoint(struct builder *builder, struct upstream_record *upstream,
-			 struct span address)
+			 struct span address, uint32_t slot)
 {
-	static const uint32_t incarnation = 1;
 	struct ip_port at = read_address(address);
 	struct endpoint_record endpoint = {
 		.ip = at.ip,
 		.port = at.port,
 		.weight = 1,
-		.slot = builder_add(builder, ENDPOINTS_SLOTS, &incarnation),
-		.incarnation = incarnation,
+		.slot = slot,
+		.incarnation = 1,
 	};
 
 	builder_add(builder, ENDPOINTS_ENDPOINTS, &endpoint);
@@ -244,7 +298,7 @@ static void add_external(struct builder *builder, struct upstream_record *upstre
 	upstream->external_port = (uint16_t)port;
 }
 
-static void add_upstream(struct builder *builder, struct span line)
+static void add_upstream(struct builder *builder, struct span line, uint32_t slot)
 {
 	struct span name = span_cut(&line, ' ');
 	struct upstream_record upstream = {0};
@@ -260,39 +314,77 @@ static void add_upstream(struct builder *builder, struct span line)
 		if (address.ptr[0] == '@')
 			add_external(builder, &upstream, address);
 		else
-			add_endpoint(builder, &upstream, address);
+			add_endpoint(builder, &upstream, address, slot++);
 	}
 	builder_add(builder, ENDPOINTS_UPSTREAMS, &upstream);
 }
 
-void given_endpoints_bytes(const char *text, struct buf *out)
+static uint32_t count_endpoints(struct span line)
+{
+	uint32_t count = 0;
+
+	span_cut(&line, ' ');
+	while (line.len > 0)
+		count += span_cut(&line, ' ').ptr[0] != '@';
+	return count;
+}
+
+static void add_endpoints_shard(const char *text, const struct table_stamp *stamp, struct buf *out)
 {
 	struct span rest = span_from(text);
 	struct builder builder;
+	uint32_t slot = 0;
 
 	builder_init(&builder, TABLE_ENDPOINTS);
-	while (rest.len > 0)
-		add_upstream(&builder, span_cut(&rest, '\n'));
-	builder_finish(&builder, 1, 2, out);
+	for (uint32_t id = 0; rest.len > 0; id++) {
+		struct span line = span_cut(&rest, '\n');
+
+		if (id % stamp->shard_count == stamp->shard)
+			add_upstream(&builder, line, slot);
+		slot += count_endpoints(line);
+	}
+	builder_finish(&builder, stamp, out);
 	builder_fini(&builder);
 }
 
-struct given_endpoints *given_endpoints(const char *text)
+void given_endpoints_bundle(const char *text, uint32_t shard_count, struct buf *out)
+{
+	for (uint32_t shard = 0; shard < shard_count; shard++) {
+		struct table_stamp stamp = given_stamp(shard, shard_count);
+
+		add_endpoints_shard(text, &stamp, out);
+	}
+}
+
+void given_endpoints_bytes(const char *text, struct buf *out)
+{
+	given_endpoints_bundle(text, 1, out);
+}
+
+struct given_endpoints *given_endpoints_in_shards(const char *text, uint32_t shard_count)
 {
 	struct given_endpoints *given = memory_new(sizeof(*given));
 	struct buf bytes = {0};
 	struct error err = {0};
 
-	given_endpoints_bytes(text, &bytes);
+	given_endpoints_bundle(text, shard_count, &bytes);
 	given->pages = given_pages(buf_span(&bytes));
 	buf_fini(&bytes);
-	if (endpoints_verify(given->pages.bytes, &given->endpoints, &err) == -1)
+	shards_init(&given->shards, TABLE_ENDPOINTS);
+	if (shards_apply(&given->shards, given->pages.bytes, NULL, &err) == -1)
 		fail_msg("%s", err.text);
+	given->endpoints = given->shards.at[0]->endpoints;
 	return given;
+}
+
+struct given_endpoints *given_endpoints(const char *text)
+{
+	return given_endpoints_in_shards(text, 1);
 }
 
 void given_endpoints_end(struct given_endpoints *given)
 {
+	shards_fini(&given->shards);
 	given_pages_end(&given->pages);
 	free(given);
 }

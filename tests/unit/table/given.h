@@ -15,9 +15,8 @@
 #include "base/buf.h"
 #include "base/bug.h"
 #include "base/error.h"
-#include "table/endpoints.h"
-#include "table/routes.h"
 #include "table/routes_builder.h"
+#include "table/shards.h"
 
 /* Bytes at the end of a page. */
 struct given_pages {
@@ -41,13 +40,24 @@ struct route given_route(struct routes_builder *builder, struct span service,
  * any case. Type: Exact, Prefix, or Root for an implicit Prefix. Lines of a host need not stand together. */
 void given_routes_bytes(const char *text, struct buf *out);
 
-/* The same, verified. Ends with given_routes_end. */
+/* The same, dealt out to so many shards: a bundle. */
+void given_routes_bundle(const char *text, uint32_t shard_count, struct buf *out);
+
+/* What every segment of a test is stamped with: generation 1, time 2, set 1. */
+struct table_stamp given_stamp(uint32_t shard, uint32_t shard_count);
+
+/* The same, verified and in effect. Ends with given_routes_end. */
 struct given_routes {
 	struct given_pages pages;
-	struct routes routes;
+	struct shards shards;
+	struct routes routes; /* shard 0 */
 };
 
 struct given_routes *given_routes(const char *text);
+struct given_routes *given_routes_in_shards(const char *text, uint32_t shard_count);
+
+/* Of a bundle of routes; the bytes are copied. */
+struct given_routes *given_routes_of(struct span bundle);
 void given_routes_end(struct given_routes *given);
 
 /* "cart": the route is there, is no redirect, and its object's service is cart. "cart/": a redirect. "": none. */
@@ -58,10 +68,15 @@ void assert_route(const struct given_routes *given, const char *host, const char
  * @db.example:5432". "-": a free id. */
 void given_endpoints_bytes(const char *text, struct buf *out);
 
+/* The same, dealt out to so many shards: a bundle. */
+void given_endpoints_bundle(const char *text, uint32_t shard_count, struct buf *out);
+
 struct given_endpoints {
 	struct given_pages pages;
-	struct endpoints endpoints;
+	struct shards shards;
+	struct endpoints endpoints; /* shard 0 */
 };
 
 struct given_endpoints *given_endpoints(const char *text);
+struct given_endpoints *given_endpoints_in_shards(const char *text, uint32_t shard_count);
 void given_endpoints_end(struct given_endpoints *given);

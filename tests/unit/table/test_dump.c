@@ -23,7 +23,7 @@ static void routes_are_dumped_by_host_and_path(void **state)
 						   "api.example Prefix /a -> a");
 	struct buf text = {0};
 
-	dump_routes(&routes->routes, DUMP_CONTENT, &text);
+	dump_routes(&routes->shards, DUMP_CONTENT, &text);
 
 	const char *hosts = strstr(buf_text(&text), "  \"hosts\": [");
 
@@ -64,8 +64,8 @@ static void only_a_full_dump_says_what_differs_from_build_to_build(void **state)
 	struct buf full = {0};
 	struct buf content = {0};
 
-	dump_routes(&routes->routes, DUMP_ALL, &full);
-	dump_routes(&routes->routes, DUMP_CONTENT, &content);
+	dump_routes(&routes->shards, DUMP_ALL, &full);
+	dump_routes(&routes->shards, DUMP_CONTENT, &content);
 
 	assert_has(&full, "\"generation\": 1,");
 	assert_has(&full, "\"built\": \"1970-01-01T00:00:00.000Z\",");
@@ -88,13 +88,13 @@ static void upstreams_are_dumped_with_their_endpoints(void **state)
 		"shop-db-5432 @db.example:5432");
 	struct buf text = {0};
 
-	dump_endpoints(&endpoints->endpoints, DUMP_CONTENT, &text);
+	dump_endpoints(&endpoints->shards, DUMP_CONTENT, &text);
 
 	assert_string_equal(
 		buf_text(&text),
 		"{\n"
 		"  \"kind\": \"endpoints\",\n"
-		"  \"version\": 1,\n"
+		"  \"version\": 2,\n"
 		"  \"upstreams\": [\n"
 		"    {\n"
 		"      \"id\": 0,\n"
@@ -126,14 +126,41 @@ static void upstreams_are_dumped_with_their_endpoints(void **state)
 	(void)state;
 }
 
+static void a_dump_is_the_same_in_any_number_of_shards(void **state)
+{
+	static const char routes_text[] = "c.example Prefix /b -> b\n*.shop.example Exact /w -> w\n"
+					  "a.example Root / -> root\nb.example Prefix /a -> a\n"
+					  "d.example Prefix /d -> d\n- Prefix / -> other";
+	static const char endpoints_text[] = "shop-cart-80 10.0.0.1:80 10.0.0.2:80\n-\n"
+					     "shop-db-5432 @db.example:5432\n"
+					     "shop-b-80 10.0.0.3:80\nshop-c-80 10.0.0.3:81";
+	struct given_routes *routes[2];
+	struct given_endpoints *endpoints[2];
+	struct buf texts[2] = {0};
+
+	for (int i = 0; i < 2; i++) {
+		routes[i] = given_routes_in_shards(routes_text, i == 0 ? 1 : 8);
+		endpoints[i] = given_endpoints_in_shards(endpoints_text, i == 0 ? 1 : 4);
+		dump_routes(&routes[i]->shards, DUMP_CONTENT, &texts[i]);
+		dump_endpoints(&endpoints[i]->shards, DUMP_CONTENT, &texts[i]);
+	}
+
+	assert_string_equal(buf_text(&texts[0]), buf_text(&texts[1]));
+	for (int i = 0; i < 2; i++) {
+		buf_fini(&texts[i]);
+		given_routes_end(routes[i]);
+		given_endpoints_end(endpoints[i]);
+	}
+	(void)state;
+}
+
 static void a_lookup_names_route_policy_and_upstream(void **state)
 {
 	struct given_routes *routes = given_routes("*.shop.example Prefix /cart/ -> cart");
 	struct given_endpoints *endpoints = given_endpoints("shop-cart-80 10.0.0.1:80");
 	struct buf text = {0};
 
-	dump_lookup(&routes->routes, &endpoints->endpoints, S("a.shop.example"), S("/cart/1"),
-		    &text);
+	dump_lookup(&routes->shards, &endpoints->shards, S("a.shop.example"), S("/cart/1"), &text);
 
 	assert_has(&text, "\"result\": \"route\",");
 	assert_has(&text, "\"matchedHost\": \"*.shop.example\",");
@@ -153,8 +180,8 @@ static void a_lookup_tells_a_redirect_from_nothing(void **state)
 	struct buf redirect = {0};
 	struct buf nothing = {0};
 
-	dump_lookup(&routes->routes, NULL, S("shop.example"), S("/cart"), &redirect);
-	dump_lookup(&routes->routes, NULL, S("shop.example"), S("/x\"\n"), &nothing);
+	dump_lookup(&routes->shards, NULL, S("shop.example"), S("/cart"), &redirect);
+	dump_lookup(&routes->shards, NULL, S("shop.example"), S("/x\"\n"), &nothing);
 
 	assert_has(&redirect, "\"result\": \"addSlash\",");
 	assert_has_not(&redirect, "\"upstream\": null");
@@ -175,7 +202,7 @@ static void an_upstream_of_another_incarnation_is_none(void **state)
 	struct given_endpoints *endpoints = given_endpoints("-\nshop-cart-80 10.0.0.1:80");
 	struct buf text = {0};
 
-	dump_lookup(&routes->routes, &endpoints->endpoints, S("shop.example"), S("/cart"), &text);
+	dump_lookup(&routes->shards, &endpoints->shards, S("shop.example"), S("/cart"), &text);
 
 	assert_has(&text, "\"upstream\": null");
 	buf_fini(&text);
@@ -190,6 +217,7 @@ int main(void)
 		cmocka_unit_test(routes_are_dumped_by_host_and_path),
 		cmocka_unit_test(only_a_full_dump_says_what_differs_from_build_to_build),
 		cmocka_unit_test(upstreams_are_dumped_with_their_endpoints),
+		cmocka_unit_test(a_dump_is_the_same_in_any_number_of_shards),
 		cmocka_unit_test(a_lookup_names_route_policy_and_upstream),
 		cmocka_unit_test(a_lookup_tells_a_redirect_from_nothing),
 		cmocka_unit_test(an_upstream_of_another_incarnation_is_none),

@@ -14,8 +14,8 @@ static void an_upstream_is_found_by_id_and_incarnation(void **state)
 {
 	struct given_endpoints *given = given_endpoints(given_text);
 	const struct endpoints *endpoints = &given->endpoints;
-	const struct upstream_record *cart = endpoints_find(endpoints, 0, 1);
-	const struct upstream_record *db = endpoints_find(endpoints, 2, 1);
+	const struct upstream_record *cart = endpoints_find(&given->shards, 0, 1).upstream;
+	const struct upstream_record *db = endpoints_find(&given->shards, 2, 1).upstream;
 
 	assert_non_null(cart);
 	assert_int_equal(cart->endpoint_count, 2);
@@ -32,11 +32,11 @@ static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
 {
 	struct given_endpoints *given = given_endpoints(given_text);
 
-	assert_null(endpoints_find(&given->endpoints, 0, 2));
-	assert_null(endpoints_find(&given->endpoints, 1, 0));
-	assert_null(endpoints_find(&given->endpoints, 1, 1));
-	assert_null(endpoints_find(&given->endpoints, 4, 1));
-	assert_null(endpoints_find(&given->endpoints, TABLE_NONE, 1));
+	assert_null(endpoints_find(&given->shards, 0, 2).upstream);
+	assert_null(endpoints_find(&given->shards, 1, 0).upstream);
+	assert_null(endpoints_find(&given->shards, 1, 1).upstream);
+	assert_null(endpoints_find(&given->shards, 4, 1).upstream);
+	assert_null(endpoints_find(&given->shards, TABLE_NONE, 1).upstream);
 
 	given_endpoints_end(given);
 	(void)state;
@@ -65,10 +65,9 @@ static const struct corruption corruptions[] = {
 	{ENDPOINT(0, reserved), 1, "out of range"},
 	{ENDPOINT(0, weight), 0, "out of range"},
 	{ENDPOINT(0, weight), TABLE_WEIGHT_MAX + 1, "out of range"},
-	{ENDPOINT(0, slot), 2, "its slot"},
-	{ENDPOINT(0, slot), UINT32_MAX, "its slot"},
-	{ENDPOINT(1, incarnation), 2, "its slot"},
-	{{ENDPOINTS_SLOTS, 4, 0, 4}, 0, "its slot"},
+	{ENDPOINT(0, slot), TABLE_SLOTS_MAX, "has no slot"},
+	{ENDPOINT(0, slot), UINT32_MAX, "has no slot"},
+	{ENDPOINT(1, incarnation), 0, "has no slot"},
 };
 
 static int verify(struct span segment, struct error *err)
@@ -118,31 +117,29 @@ static void external_names_are_fit_for_a_resolver(void **state)
 	(void)state;
 }
 
-static void endpoints_with_a_slot_of_incarnation_zero_are_refused(void **state)
+static void more_upstreams_than_have_numbers_are_refused(void **state)
 {
+	const struct upstream_record free_id = {0};
+	struct table_stamp stamp = given_stamp(1, TABLE_SHARDS_MAX);
+	struct builder builder;
 	struct buf bytes = {0};
 	struct error err = {0};
-	struct corruption slot = {{ENDPOINTS_SLOTS, 4, 0, 4}, 0, ""};
-	struct corruption endpoint = {ENDPOINT(0, incarnation), 0, ""};
 
-	given_endpoints_bytes("shop-cart-80 10.0.0.1:80", &bytes);
-	corrupt(bytes.ptr, &slot);
-	corrupt(bytes.ptr, &endpoint);
-	builder_checksum(bytes.ptr, bytes.len);
+	builder_init(&builder, TABLE_ENDPOINTS);
+	for (uint32_t i = 0; i <= TABLE_UPSTREAMS_MAX / TABLE_SHARDS_MAX; i++)
+		builder_add(&builder, ENDPOINTS_UPSTREAMS, &free_id);
+	builder_finish(&builder, &stamp, &bytes);
 	assert_int_equal(verify(buf_span(&bytes), &err), -1);
-	assert_non_null(strstr(err.text, "its slot"));
+	assert_non_null(strstr(err.text, "upstreams are too many"));
 
+	builder_fini(&builder);
 	buf_fini(&bytes);
 	(void)state;
 }
 
 static void use(struct span segment)
 {
-	struct endpoints endpoints;
-	struct error err;
-
-	if (endpoints_verify(segment, &endpoints, &err) == 0)
-		table_use_endpoints(&endpoints);
+	table_use(segment, TABLE_ENDPOINTS);
 }
 
 static void any_single_wrong_word_is_refused_or_harmless(void **state)
@@ -178,7 +175,7 @@ int main(void)
 		cmocka_unit_test(a_field_that_is_wrong_is_refused_and_named),
 		cmocka_unit_test(an_endpoint_of_no_upstream_is_refused),
 		cmocka_unit_test(external_names_are_fit_for_a_resolver),
-		cmocka_unit_test(endpoints_with_a_slot_of_incarnation_zero_are_refused),
+		cmocka_unit_test(more_upstreams_than_have_numbers_are_refused),
 		cmocka_unit_test(any_single_wrong_word_is_refused_or_harmless),
 		cmocka_unit_test(a_segment_of_the_other_kind_is_refused),
 	};

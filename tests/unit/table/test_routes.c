@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "table/hash.h"
 
 static void a_prefix_matches_whole_path_elements_only(void **state)
 {
@@ -364,7 +365,7 @@ static void random_tables_answer_like_the_rules_read_one_by_one(void **state)
 
 		random_rules(&random, &rules);
 		build_rules(&rules, &text);
-		routes = given_routes(buf_text(&text));
+		routes = given_routes_in_shards(buf_text(&text), 1U << random_below(&random, 5));
 		for (int n = 0; n < LOOKUPS; n++) {
 			char host[TEXT_MAX], path[TEXT_MAX], expected[TEXT_MAX + 2];
 
@@ -381,36 +382,55 @@ static void random_tables_answer_like_the_rules_read_one_by_one(void **state)
 
 /* --- size --- */
 
-/* Hosts host0.example … with some routes each, and among them one that is always the same. */
-static struct given_routes *given_many(uint32_t hosts)
+static bool is_in_shard(const char *name, const struct table_stamp *stamp)
+{
+	uint64_t hash = table_hash(span_from(name), 0);
+
+	return table_hash_shard(hash, stamp->shard_count) == stamp->shard;
+}
+
+static void add_numbered_host(struct routes_builder *builder, const char *name, uint32_t number)
 {
 	static const char *const paths[] = {"/", "/cart", "/cart/", "/cart/items"};
-	struct given_routes *given = memory_new(sizeof(*given));
-	struct routes_builder builder;
-	struct buf bytes = {0};
-	struct error err = {0};
+	struct routes_entry entries[4];
 
-	given_builder(&builder);
-	for (uint32_t i = 0; i < hosts; i++) {
-		struct routes_entry entries[4];
-		char name[64], service[64];
+	for (uint32_t n = 0; n < 4; n++) {
+		char service[64];
 
-		snprintf(name, sizeof(name), "host%u.example", i);
-		for (uint32_t n = 0; n < 4; n++) {
-			snprintf(service, sizeof(service), "s%u-%u", i, n);
-			entries[n] = (struct routes_entry){
-				.path = span_from(paths[n]),
-				.route = given_route(&builder, span_from(service), ROUTE_PREFIX),
-			};
-		}
-		routes_builder_add_host(&builder, span_from(name), HOST_EXACT, entries, 4);
+		snprintf(service, sizeof(service), "s%u-%u", number, n);
+		entries[n] = (struct routes_entry){
+			.path = span_from(paths[n]),
+			.route = given_route(builder, span_from(service), ROUTE_PREFIX),
+		};
 	}
-	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, 1, 2, &bytes);
-	routes_builder_fini(&builder);
-	given->pages = given_pages(buf_span(&bytes));
+	routes_builder_add_host(builder, span_from(name), HOST_EXACT, entries, 4);
+}
+
+/* Hosts host0.example … with some routes each, and among them one that is always the same. */
+static struct given_routes *given_many(uint32_t hosts, uint32_t shard_count)
+{
+	struct given_routes *given;
+	struct buf bytes = {0};
+
+	for (uint32_t shard = 0; shard < shard_count; shard++) {
+		struct table_stamp stamp = given_stamp(shard, shard_count);
+		struct routes_builder builder;
+
+		given_builder(&builder);
+		for (uint32_t i = 0; i < hosts; i++) {
+			char name[64];
+
+			snprintf(name, sizeof(name), "host%u.example", i);
+			if (is_in_shard(name, &stamp))
+				add_numbered_host(&builder, name, i);
+		}
+		if (shard == 0)
+			routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
+		routes_builder_finish(&builder, &stamp, &bytes);
+		routes_builder_fini(&builder);
+	}
+	given = given_routes_of(buf_span(&bytes));
 	buf_fini(&bytes);
-	assert_int_equal(routes_verify(given->pages.bytes, &given->routes, &err), 0);
 	return given;
 }
 
@@ -419,7 +439,7 @@ static void the_same_rules_hold_whatever_the_size_of_the_table(void **state)
 	static const uint32_t sizes[] = {1, 99, 101, 100000};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct given_routes *routes = given_many(sizes[i]);
+		struct given_routes *routes = given_many(sizes[i], sizes[i] < 1000 ? 1 : 64);
 
 		assert_route(routes, "host0.example", "/", "s0-0");
 		assert_route(routes, "host0.example", "/cart", "s0-1");
@@ -436,20 +456,21 @@ static void the_same_rules_hold_whatever_the_size_of_the_table(void **state)
 
 static void every_host_of_a_large_table_finds_its_own_routes(void **state)
 {
-	struct given_routes *routes = given_many(100000);
+	struct given_routes *routes = given_many(100000, 1024);
 
 	for (uint32_t i = 0; i < 100000; i++) {
 		char name[64], service[64];
+		const struct routes *shard;
 		struct route_match match;
 
 		snprintf(name, sizeof(name), "host%u.example", i);
 		snprintf(service, sizeof(service), "s%u-3", i);
-		match = routes_find(&routes->routes, span_from(name), S("/cart/items/7"));
+		match = routes_find(&routes->shards, span_from(name), S("/cart/items/7"));
 		assert_non_null(match.route);
-		assert_true(span_equals(
-			routes_text(&routes->routes,
-				    routes->routes.objects[match.route->object].service),
-			span_from(service)));
+		shard = &match.shard->routes;
+		assert_true(
+			span_equals(routes_text(shard, shard->objects[match.route->object].service),
+				    span_from(service)));
 	}
 	given_routes_end(routes);
 	(void)state;
@@ -460,10 +481,10 @@ static void many_paths_on_one_host_are_all_found(void **state)
 	enum { PATHS = 5000 };
 	struct routes_entry *entries = memory_new_array(PATHS, sizeof(*entries));
 	char(*paths)[16] = memory_new_array(PATHS, sizeof(*paths));
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
-	struct routes routes;
+	struct given_routes *routes;
 	struct buf bytes = {0};
-	struct error err;
 
 	given_builder(&builder);
 	for (uint32_t i = 0; i < PATHS; i++) {
@@ -474,16 +495,18 @@ static void many_paths_on_one_host_are_all_found(void **state)
 		};
 	}
 	routes_builder_add_host(&builder, S(""), HOST_EXACT, entries, PATHS);
-	routes_builder_finish(&builder, 1, 2, &bytes);
-	assert_int_equal(routes_verify(buf_span(&bytes), &routes, &err), 0);
+	routes_builder_finish(&builder, &stamp, &bytes);
+	routes = given_routes_of(buf_span(&bytes));
 
 	for (uint32_t i = 0; i < PATHS; i++) {
-		struct route_match match = routes_find(&routes, S("any"), span_from(paths[i]));
+		struct route_match match = routes_find(&routes->shards, S("any"),
+						       span_from(paths[i]));
 
 		assert_non_null(match.route);
-		assert_true(
-			span_equals(routes_text(&routes, match.route->path), span_from(paths[i])));
+		assert_true(span_equals(routes_text(&routes->routes, match.route->path),
+					span_from(paths[i])));
 	}
+	given_routes_end(routes);
 	routes_builder_fini(&builder);
 	buf_fini(&bytes);
 	free(entries);

@@ -110,11 +110,7 @@ static void a_field_that_is_wrong_is_refused_and_named(void **state)
 
 static void use(struct span segment)
 {
-	struct routes routes;
-	struct error err;
-
-	if (routes_verify(segment, &routes, &err) == 0)
-		table_use_routes(&routes);
+	table_use(segment, TABLE_ROUTES);
 }
 
 static void any_single_wrong_word_is_refused_or_harmless(void **state)
@@ -153,7 +149,13 @@ static void a_header_that_is_wrong_is_refused(void **state)
 	assert_header_refused(8, TABLE_FORMAT_VERSION + 1, 4, "format version");
 	assert_header_refused(12, 64, 4, "the header says");
 	assert_header_refused(24, 1, 8, "checksum");
-	assert_header_refused(40, ROUTES_SECTION_COUNT + 1, 8, "sections, expected");
+	assert_header_refused(40, 1, 4, "no shard 1 of 1");
+	assert_header_refused(40, UINT32_MAX, 4, "no shard 4294967295 of 1");
+	assert_header_refused(44, 0, 4, "no shard 0 of 0");
+	assert_header_refused(44, 3, 4, "no shard 0 of 3");
+	assert_header_refused(44, TABLE_SHARDS_MAX * 2, 4, "no shard 0 of 2048");
+	assert_header_refused(44, 2, 4, "is not found by its name");
+	assert_header_refused(56, ROUTES_SECTION_COUNT + 1, 8, "sections, expected");
 	assert_header_refused(SECTION_AT(0), 0, 4, "section settings is not where");
 	assert_header_refused(SECTION_AT(3), UINT32_MAX, 4, "section hosts is not where");
 	assert_header_refused(SECTION_AT(0) + 4, 2, 4, "section networks is not where");
@@ -287,6 +289,7 @@ static void assert_bucket_count_refused(uint32_t count, const char *reason)
 {
 	const struct host_bucket free_bucket = {.host = TABLE_NONE};
 	const struct span names[] = {S(""), S("a.example")};
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
 	struct buf bytes = {0};
 	struct error err = {0};
@@ -305,7 +308,7 @@ static void assert_bucket_count_refused(uint32_t count, const char *reason)
 			at = (at + 1) % count;
 		buckets[at] = (struct host_bucket){i, table_hash_low(hash)};
 	}
-	builder_finish(&builder.segment, 1, 2, &bytes);
+	builder_finish(&builder.segment, &stamp, &bytes);
 	assert_int_equal(verify(buf_span(&bytes), &err), -1);
 	if (strstr(err.text, reason) == NULL)
 		fail_msg("\"%s\", expected: %s", err.text, reason);
@@ -353,6 +356,7 @@ static void bytes_between_sections_and_at_the_end_are_zero(void **state)
 /* A segment with these hosts, each with the root alone. */
 static void assert_hosts_refused(const struct span *hosts, uint32_t count, const char *reason)
 {
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
 	struct buf bytes = {0};
 	struct error err = {0};
@@ -360,7 +364,7 @@ static void assert_hosts_refused(const struct span *hosts, uint32_t count, const
 	given_builder(&builder);
 	for (uint32_t i = 0; i < count; i++)
 		routes_builder_add_host(&builder, hosts[i], HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, 1, 2, &bytes);
+	routes_builder_finish(&builder, &stamp, &bytes);
 	assert_int_equal(verify(buf_span(&bytes), &err), -1);
 	if (strstr(err.text, reason) == NULL)
 		fail_msg("\"%s\", expected: %s", err.text, reason);
@@ -383,8 +387,26 @@ static void hosts_are_distinct_lower_case_and_one_is_empty(void **state)
 	(void)state;
 }
 
+static void the_host_for_everything_else_is_in_shard_zero_alone(void **state)
+{
+	struct table_stamp stamp = given_stamp(1, 2);
+	struct routes_builder builder;
+	struct buf bytes = {0};
+	struct error err = {0};
+
+	given_builder(&builder);
+	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
+	routes_builder_finish(&builder, &stamp, &bytes);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "in another shard than 0"));
+	routes_builder_fini(&builder);
+	buf_fini(&bytes);
+	(void)state;
+}
+
 static void a_route_without_a_node_is_refused(void **state)
 {
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
 	struct buf bytes = {0};
 	struct error err = {0};
@@ -395,7 +417,7 @@ static void a_route_without_a_node_is_refused(void **state)
 	route = given_route(&builder, S("lost"), ROUTE_PREFIX);
 	route.path = builder_text(&builder.segment, S("/lost"));
 	builder_add(&builder.segment, ROUTES_ROUTES, &route);
-	routes_builder_finish(&builder, 1, 2, &bytes);
+	routes_builder_finish(&builder, &stamp, &bytes);
 
 	assert_int_equal(verify(buf_span(&bytes), &err), -1);
 	assert_non_null(strstr(err.text, "routes[0] belongs to no node"));
@@ -411,6 +433,7 @@ static void a_node_without_a_host_is_refused(void **state)
 		.first_child = TABLE_NONE,
 		.routes = {TABLE_NONE, TABLE_NONE, TABLE_NONE, TABLE_NONE},
 	};
+	struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
 	struct buf bytes = {0};
 	struct error err = {0};
@@ -418,7 +441,7 @@ static void a_node_without_a_host_is_refused(void **state)
 	given_builder(&builder);
 	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
 	builder_add(&builder.segment, ROUTES_NODES, &node);
-	routes_builder_finish(&builder, 1, 2, &bytes);
+	routes_builder_finish(&builder, &stamp, &bytes);
 
 	assert_int_equal(verify(buf_span(&bytes), &err), -1);
 	assert_non_null(strstr(err.text, "nodes[1] belongs to no host"));
@@ -439,6 +462,7 @@ int main(void)
 		cmocka_unit_test(buckets_are_a_power_of_two_and_one_is_free_so_that_a_search_ends),
 		cmocka_unit_test(bytes_between_sections_and_at_the_end_are_zero),
 		cmocka_unit_test(hosts_are_distinct_lower_case_and_one_is_empty),
+		cmocka_unit_test(the_host_for_everything_else_is_in_shard_zero_alone),
 		cmocka_unit_test(a_route_without_a_node_is_refused),
 		cmocka_unit_test(a_node_without_a_host_is_refused),
 	};
