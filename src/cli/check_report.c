@@ -86,27 +86,41 @@ static void gather_diagnostics(struct check_report *report, const struct diagnos
 	sort(report->diagnostics, arena_take(arena, size), report->diagnostic_count);
 }
 
-/* How many endpoints each upstream has, by its number. */
-static uint32_t *count_endpoints(const struct check_report *report,
-				 const struct model_options *options,
-				 struct diagnostics *diagnostics, struct arena *arena)
-{
-	const struct model *model = report->model;
-	uint32_t *counts = arena_take(arena,
-				      ((size_t)model->upstream_count + 1) * sizeof(counts[0]));
+/* How many endpoints an upstream has. */
+struct counted {
+	struct map_entry by_key;
+	uint32_t endpoints;
+};
 
-	for (const struct model_upstream *upstream = model->first_upstream; upstream != NULL;
-	     upstream = upstream->next) {
+/* By the key of the upstream; entries lie in the arena. */
+static void count_endpoints(const struct check_report *report, const struct model_options *options,
+			    struct diagnostics *diagnostics, struct arena *arena,
+			    struct map *counts)
+{
+	list_for_each (link, &report->model->upstreams) {
+		const struct model_upstream *upstream = container_of(link, struct model_upstream,
+								     link);
+		struct counted *counted = arena_take_zero(arena, sizeof(*counted));
 		const struct model_endpoint *endpoints;
 
-		counts[upstream->number] = model_endpoints(report->store, options, upstream, arena,
-							   &endpoints, diagnostics);
+		counted->by_key.key = upstream->by_key.key;
+		counted->endpoints = model_endpoints(report->store, options, upstream, arena,
+						     &endpoints, diagnostics);
+		map_add(counts, &counted->by_key);
 	}
-	return counts;
+}
+
+static uint32_t endpoints_of(const struct map *counts, const struct model_route *route)
+{
+	struct map_entry *entry = route->upstream == NULL
+					  ? NULL
+					  : map_find(counts, route->upstream->by_key.key);
+
+	return entry == NULL ? 0 : container_of(entry, struct counted, by_key)->endpoints;
 }
 
 static void gather_host(struct check_report *report, const struct model_host *host,
-			const uint32_t *endpoints)
+			const struct map *endpoints)
 {
 	uint32_t before = report->route_count;
 
@@ -116,8 +130,7 @@ static void gather_host(struct check_report *report, const struct model_host *ho
 		report->routes[report->route_count++] = (struct check_route){
 			.host = host,
 			.route = route,
-			.endpoints = route->upstream == NULL ? 0
-							     : endpoints[route->upstream->number],
+			.endpoints = endpoints_of(endpoints, route),
 		};
 	}
 	report->host_count += report->route_count > before;
@@ -126,13 +139,15 @@ static void gather_host(struct check_report *report, const struct model_host *ho
 static void gather_routes(struct check_report *report, const struct model_options *options,
 			  struct diagnostics *of_endpoints, struct arena *arena)
 {
-	const uint32_t *endpoints = count_endpoints(report, options, of_endpoints, arena);
+	struct map endpoints;
 
+	map_init(&endpoints);
+	count_endpoints(report, options, of_endpoints, arena, &endpoints);
 	report->routes = arena_take(arena, ((size_t)report->model->route_count + 1) *
 						   sizeof(report->routes[0]));
-	for (const struct model_host *host = report->model->first_host; host != NULL;
-	     host = host->next)
-		gather_host(report, host, endpoints);
+	list_for_each (link, &report->model->hosts)
+		gather_host(report, container_of(link, struct model_host, link), &endpoints);
+	map_fini(&endpoints);
 }
 
 void check_report_make(struct check_report *report, const struct store *store,
@@ -149,7 +164,9 @@ void check_report_make(struct check_report *report, const struct store *store,
 
 static struct span host_name(const struct check_route *row)
 {
-	return row->host->name.len == 0 ? S("*") : row->host->name;
+	struct span name = row->host->by_name.key;
+
+	return name.len == 0 ? S("*") : name;
 }
 
 static const char *type_name(const struct check_route *row)

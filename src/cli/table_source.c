@@ -203,7 +203,7 @@ static int compile(struct table_source *source, struct objects *objects,
 		   const struct model_options *options, struct error *err)
 {
 	struct model *model = model_build(&objects->store, options, &objects->diagnostics);
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct buf routes = {0};
 	struct buf endpoints = {0};
 	int result = 0;

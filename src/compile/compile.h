@@ -15,7 +15,8 @@
  * used again as late as possible. */
 struct compiler;
 
-struct compiler *compiler_new(void);
+/* sink: kept; is told what is wrong with endpoints of upstreams that the model has. NULL: nobody is. */
+struct compiler *compiler_new(const struct diagnostic_sink *sink);
 
 /* Incarnations begin above the first (0 without this call): with another seed for each life of control, routes of an
  * earlier life can only miss its endpoints and never meet those of another upstream. The second is for the hash of
@@ -24,18 +25,10 @@ void compiler_seed(struct compiler *compiler, uint32_t incarnations, uint32_t ho
 
 void compiler_free(struct compiler *compiler);
 
-/* What changed in a model, by name; also what it has no more. All borrowed. */
-struct compile_changes {
-	const struct span *hosts;
-	size_t host_count;
-	const struct span *upstreams; /* keys; those too that have other endpoints only */
-	size_t upstream_count;
-};
-
-/* The model is like this now. changes: since the last call, settings excepted; NULL: everything may have changed.
- * generation: that routes of this model will have. */
+/* The model is like this now. changes: since the last call; NULL: everything may have changed. generation: that routes
+ * of this model will have. */
 void compiler_note(struct compiler *compiler, const struct model *model,
-		   const struct compile_changes *changes, uint64_t generation);
+		   const struct model_changes *changes, uint64_t generation);
 
 /* Slices of that Service changed: its upstreams have other endpoints from here on. Both are borrowed. */
 void compiler_note_service(struct compiler *compiler, struct span namespace, struct span service);
@@ -55,9 +48,6 @@ bool compile_routes(struct compiler *compiler, const struct model *model,
 bool compile_endpoints(struct compiler *compiler, const struct store *store,
 		       const struct model_options *options, uint64_t generation,
 		       uint64_t built_wall_ns, struct buf *out);
-
-/* Appends what is wrong with endpoints of upstreams that the model has. */
-void compiler_diagnose(const struct compiler *compiler, struct diagnostics *diagnostics);
 
 /* Every worker obeys routes of that generation or later: numbers that only earlier ones named are free. True: the
  * endpoints are to be compiled. */

@@ -9,7 +9,7 @@
 /* What a change of one thing costs grows with the shard; what a set costs besides its content, with their number. */
 enum { THINGS_PER_SHARD = 32, OFF_BY_MORE = 4, OFF_BY_LESS = 16 };
 
-struct compiler *compiler_new(void)
+struct compiler *compiler_new(const struct diagnostic_sink *sink)
 {
 	struct compiler *compiler = memory_new(sizeof(*compiler));
 
@@ -18,7 +18,7 @@ struct compiler *compiler_new(void)
 	hosts_init(&compiler->hosts);
 	list_init(&compiler->upstreams.asked);
 	list_init(&compiler->upstreams.starved);
-	list_init(&compiler->upstreams.faulty);
+	compiler->sink = sink;
 	return compiler;
 }
 
@@ -95,8 +95,8 @@ static void note_all_upstreams(struct compiler *compiler, const struct model *mo
 {
 	ids_begin(&compiler->ids);
 	compiler->is_short = false;
-	for (const struct model_upstream *of = model->first_upstream; of != NULL; of = of->next)
-		name_upstream(compiler, of);
+	list_for_each (link, &model->upstreams)
+		name_upstream(compiler, container_of(link, struct model_upstream, link));
 	for (uint32_t id = 0; id < ids_upstream_end(&compiler->ids); id++) {
 		struct ids_upstream *upstream = ids_upstream_at(&compiler->ids, id);
 
@@ -138,8 +138,8 @@ static void note_all_hosts(struct compiler *compiler, const struct model *model,
 	struct host *left;
 
 	hosts_begin(hosts);
-	for (const struct model_host *host = model->first_host; host != NULL; host = host->next)
-		hosts_note(hosts, host->name);
+	list_for_each (link, &model->hosts)
+		hosts_note(hosts, container_of(link, struct model_host, link)->by_name.key);
 	left = hosts_find_left(hosts, NULL);
 	while (left != NULL) {
 		struct host *next = hosts_find_left(hosts, left);
@@ -152,9 +152,9 @@ static void note_all_hosts(struct compiler *compiler, const struct model *model,
 }
 
 void compiler_note(struct compiler *compiler, const struct model *model,
-		   const struct compile_changes *changes, uint64_t generation)
+		   const struct model_changes *changes, uint64_t generation)
 {
-	if (changes == NULL) {
+	if (changes == NULL || changes->everything) {
 		note_all_upstreams(compiler, model, generation);
 		note_all_hosts(compiler, model, generation);
 		return;

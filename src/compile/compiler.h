@@ -14,7 +14,6 @@ struct upstream_shards {
 	bool *old;           /* by shard */
 	struct list asked;   /* upstreams whose endpoints are to be asked for anew */
 	struct list starved; /* upstreams with endpoints that got no slot */
-	struct list faulty;  /* upstreams with something to tell about */
 };
 
 struct compiler {
@@ -23,6 +22,7 @@ struct compiler {
 	struct hosts hosts;
 	struct upstream_shards upstreams;
 	bool is_short; /* an upstream got no number */
+	const struct diagnostic_sink *sink;
 };
 
 /* Shards are as many as make each this large; they become more or fewer only when that is off by far. */

@@ -47,22 +47,12 @@ static void leave_slots(struct ids *ids, const struct ids_upstream *upstream)
 		ids_leave_slot(ids, upstream->records[i].slot);
 }
 
-static void drop_diagnostics(struct ids_upstream *upstream)
-{
-	list_remove(&upstream->faulty);
-	if (upstream->diagnostics == NULL)
-		return;
-	diagnostics_fini(upstream->diagnostics);
-	free(upstream->diagnostics);
-	upstream->diagnostics = NULL;
-}
-
 void compiler_forget(struct compiler *compiler, struct ids_upstream *upstream)
 {
 	make_old(&compiler->upstreams, upstream);
 	leave_slots(&compiler->ids, upstream);
 	upstream->record_count = 0;
-	drop_diagnostics(upstream);
+	diagnostics_drop(&upstream->diagnostics, compiler->sink);
 	list_remove(&upstream->asked);
 	list_remove(&upstream->starved);
 }
@@ -82,28 +72,25 @@ static struct endpoint_record record_of(struct ids *ids, const struct model_endp
 }
 
 /* What is wrong with an upstream that the model has no more is not told. */
-static void keep_diagnostics(struct compiler *compiler, struct ids_upstream *upstream,
+static void keep_diagnostics(const struct compiler *compiler, struct ids_upstream *upstream,
 			     struct diagnostics *found)
 {
-	drop_diagnostics(upstream);
-	if (found->first == NULL || !upstream->is_current) {
-		diagnostics_fini(found);
-		free(found);
+	if (upstream->is_current) {
+		diagnostics_replace(&upstream->diagnostics, found, compiler->sink);
 		return;
 	}
-	upstream->diagnostics = found;
-	list_add_last(&compiler->upstreams.faulty, &upstream->faulty);
+	diagnostics_drop(&upstream->diagnostics, compiler->sink);
+	diagnostics_free(found);
 }
 
 /* Asks the model for the endpoints of an upstream. */
 static void gather(struct gathering *gathering, struct ids_upstream *upstream)
 {
 	struct ids *ids = &gathering->compiler->ids;
-	struct diagnostics *found = memory_new(sizeof(*found));
+	struct diagnostics *found = diagnostics_new();
 	const struct model_endpoint *endpoints = NULL;
 	struct fresh fresh = {.upstream = upstream};
 
-	diagnostics_init(found);
 	fresh.count = model_endpoints(gathering->store, gathering->options, &upstream->kept,
 				      &gathering->arena, &endpoints, found);
 	keep_diagnostics(gathering->compiler, upstream, found);
@@ -251,11 +238,4 @@ bool compile_endpoints(struct compiler *compiler, const struct store *store,
 		fits = fits && out->len > before;
 	}
 	return fits;
-}
-
-void compiler_diagnose(const struct compiler *compiler, struct diagnostics *diagnostics)
-{
-	list_for_each (link, &compiler->upstreams.faulty)
-		diagnostics_append(diagnostics,
-				   container_of(link, struct ids_upstream, faulty)->diagnostics);
 }

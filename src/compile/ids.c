@@ -38,9 +38,7 @@ static void free_upstream(struct ids_upstream *upstream)
 {
 	if (upstream == NULL)
 		return;
-	if (upstream->diagnostics != NULL)
-		diagnostics_fini(upstream->diagnostics);
-	free(upstream->diagnostics);
+	diagnostics_free(upstream->diagnostics);
 	free(upstream->records);
 	free(upstream->text);
 	free(upstream);
@@ -121,7 +119,6 @@ static struct ids_upstream *add_upstream(struct ids *ids, const struct model_ups
 	list_init(&upstream->of_service);
 	list_init(&upstream->asked);
 	list_init(&upstream->starved);
-	list_init(&upstream->faulty);
 	if (numbers_add(&ids->upstreams, &upstream->id))
 		return upstream;
 	free_upstream(upstream);

@@ -26,7 +26,6 @@ struct ids_upstream {
 	uint32_t record_count;
 	struct list asked;
 	struct list starved;
-	struct list faulty;
 	struct diagnostics *diagnostics; /* NULL: there is nothing to tell */
 };
 

@@ -170,7 +170,7 @@ static struct route compile_route(struct routes_compiler *compiler, const struct
 
 static void add_host(struct routes_compiler *compiler, const struct model_host *host)
 {
-	bool is_wildcard = span_starts_with(host->name, S("*."));
+	bool is_wildcard = span_starts_with(host->by_name.key, S("*."));
 	uint32_t count = 0;
 
 	compiler->entries = memory_grow_array(compiler->entries, &compiler->entry_room,
@@ -178,9 +178,9 @@ static void add_host(struct routes_compiler *compiler, const struct model_host *
 	for (const struct model_route *route = host->first; route != NULL; route = route->next)
 		compiler->entries[count++] = (struct routes_entry){
 			.path = route->path,
-			.route = compile_route(compiler, route, host->name),
+			.route = compile_route(compiler, route, host->by_name.key),
 		};
-	routes_builder_add_host(&compiler->builder, hosts_stored_name(host->name),
+	routes_builder_add_host(&compiler->builder, hosts_stored_name(host->by_name.key),
 				is_wildcard ? HOST_ONE_LABEL : HOST_EXACT, compiler->entries,
 				count);
 }

@@ -2,10 +2,12 @@
 /* The upstreams of each Service: whose endpoints change with its slices. For compile alone. */
 #pragma once
 
+#include "base/list_map.h"
 #include "compile/ids.h"
 
 struct services {
-	struct map by_name; /* private to services.c; key: "namespace/name" */
+	struct list_map upstreams; /* private to services.c; by "namespace/name" */
+	struct buf name;           /* private: in the making */
 };
 
 void services_init(struct services *services);
@@ -20,5 +22,5 @@ void services_add(struct services *services, struct ids_upstream *upstream);
 void services_remove(struct services *services, struct ids_upstream *upstream);
 
 /* List of ids_upstream by of_service; NULL: the Service has none. */
-const struct list *services_find(const struct services *services, struct span namespace,
+const struct list *services_find(struct services *services, struct span namespace,
 				 struct span service);

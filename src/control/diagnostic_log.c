@@ -5,26 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/list.h"
+#include "base/bug.h"
 #include "base/log.h"
 #include "base/memory.h"
 
 struct line {
 	struct map_entry by_text;
-	uint64_t update; /* the last one that had it */
+	struct list changed;
+	uint32_t holders; /* how often it is in the lists that are there */
+	bool is_said;
 	enum diagnostic_id id;
 	char text[];
 };
+
+static struct line *line_of(struct map_entry *entry)
+{
+	return entry == NULL ? NULL : container_of(entry, struct line, by_text);
+}
 
 void diagnostic_log_init(struct diagnostic_log *log)
 {
 	*log = (struct diagnostic_log){0};
 	map_init(&log->lines);
+	list_init(&log->changed);
 }
 
 static void forget(struct diagnostic_log *log, struct line *line)
 {
 	map_remove(&log->lines, &line->by_text);
+	list_remove(&line->changed);
 	free(line);
 }
 
@@ -33,23 +42,12 @@ void diagnostic_log_fini(struct diagnostic_log *log)
 	struct map_entry *entry = map_next(&log->lines, NULL);
 
 	while (entry != NULL) {
-		struct line *line = container_of(entry, struct line, by_text);
+		struct line *line = line_of(entry);
 
 		entry = map_next(&log->lines, entry);
 		forget(log, line);
 	}
 	map_fini(&log->lines);
-}
-
-/* What is wrong with an object is survived by us, whatever it means to its owner. */
-static void say(const struct line *line)
-{
-	const char *text = log_quote(line->by_text.key);
-
-	if (diagnostic_level(line->id) == DIAGNOSTIC_LEVEL_NOTE)
-		log_info("diagnostic", "code=IGT%04u text=\"%s\"", diagnostic_code(line->id), text);
-	else
-		log_warn("diagnostic", "code=IGT%04u text=\"%s\"", diagnostic_code(line->id), text);
 }
 
 static struct line *add_line(struct diagnostic_log *log, enum diagnostic_id id, struct span text)
@@ -59,75 +57,95 @@ static struct line *add_line(struct diagnostic_log *log, enum diagnostic_id id, 
 	memcpy(line->text, text.ptr, text.len);
 	line->by_text.key = span_make(line->text, text.len);
 	line->id = id;
+	list_init(&line->changed);
 	map_add(&log->lines, &line->by_text);
 	return line;
 }
 
-/* Returns whether there is something new to say. */
-static bool note(struct diagnostic_log *log, enum diagnostic_id id, struct span text)
+/* In the order in which they changed first. */
+static void note_change(struct diagnostic_log *log, struct line *line)
 {
-	struct map_entry *known = map_find(&log->lines, text);
-	struct line *line = known != NULL ? container_of(known, struct line, by_text)
-					  : add_line(log, id, text);
-
-	if (line->update == log->update)
-		return false; /* two lists say the same */
-	line->update = log->update;
-	log->counts[id]++;
-	return known == NULL;
+	if (list_is_empty(&line->changed))
+		list_add_last(&log->changed, &line->changed);
 }
 
-static uint32_t note_all(struct diagnostic_log *log, const struct diagnostics *list,
-			 uint32_t new_before, struct buf *text)
+void diagnostic_log_add(struct diagnostic_log *log, const struct diagnostics *list)
 {
-	uint32_t new_count = new_before;
+	struct buf text = {0};
 
 	for (const struct diagnostic *d = list->first; d != NULL; d = d->next) {
-		buf_clear(text);
-		diagnostic_write(d, text);
-		if (!note(log, d->id, buf_span(text)))
+		struct line *line;
+
+		buf_clear(&text);
+		diagnostic_write(d, &text);
+		line = line_of(map_find(&log->lines, buf_span(&text)));
+		if (line == NULL)
+			line = add_line(log, d->id, buf_span(&text));
+		if (line->holders++ > 0)
 			continue;
-		if (++new_count <= DIAGNOSTIC_LOG_LINES_MAX)
-			say(container_of(map_find(&log->lines, buf_span(text)), struct line,
-					 by_text));
+		log->counts[line->id]++;
+		note_change(log, line);
 	}
-	return new_count;
+	buf_fini(&text);
 }
 
-static void drop_gone(struct diagnostic_log *log)
+void diagnostic_log_remove(struct diagnostic_log *log, const struct diagnostics *list)
 {
-	struct map_entry *entry = map_next(&log->lines, NULL);
+	struct buf text = {0};
+
+	for (const struct diagnostic *d = list->first; d != NULL; d = d->next) {
+		struct line *line;
+
+		buf_clear(&text);
+		diagnostic_write(d, &text);
+		line = line_of(map_find(&log->lines, buf_span(&text)));
+		BUG_ON(line == NULL || line->holders == 0);
+		if (--line->holders > 0)
+			continue;
+		log->counts[line->id]--;
+		note_change(log, line);
+	}
+	buf_fini(&text);
+}
+
+/* What is wrong with an object is survived by us, whatever it means to its owner. */
+static void say_new(const struct line *line)
+{
+	const char *text = log_quote(line->by_text.key);
+
+	if (diagnostic_level(line->id) == DIAGNOSTIC_LEVEL_NOTE)
+		log_info("diagnostic", "code=IGT%04u text=\"%s\"", diagnostic_code(line->id), text);
+	else
+		log_warn("diagnostic", "code=IGT%04u text=\"%s\"", diagnostic_code(line->id), text);
+}
+
+static void say_gone(const struct line *line)
+{
+	log_info("diagnostic is gone", "code=IGT%04u text=\"%s\"", diagnostic_code(line->id),
+		 log_quote(line->by_text.key));
+}
+
+void diagnostic_log_say(struct diagnostic_log *log)
+{
+	uint32_t fresh = 0;
 	uint32_t gone = 0;
 
-	while (entry != NULL) {
-		struct line *line = container_of(entry, struct line, by_text);
+	list_for_each_safe (link, &log->changed) {
+		struct line *line = container_of(link, struct line, changed);
 
-		entry = map_next(&log->lines, entry);
-		if (line->update == log->update)
-			continue;
-		if (++gone <= DIAGNOSTIC_LOG_LINES_MAX)
-			log_info("diagnostic is gone", "code=IGT%04u text=\"%s\"",
-				 diagnostic_code(line->id), log_quote(line->by_text.key));
-		forget(log, line);
+		list_remove(&line->changed);
+		if (line->holders > 0 && !line->is_said && ++fresh <= DIAGNOSTIC_LOG_LINES_MAX)
+			say_new(line);
+		if (line->holders == 0 && line->is_said && ++gone <= DIAGNOSTIC_LOG_LINES_MAX)
+			say_gone(line);
+		line->is_said = true;
+		if (line->holders == 0)
+			forget(log, line);
 	}
+	if (fresh > DIAGNOSTIC_LOG_LINES_MAX)
+		log_warn("more diagnostics than are logged at once", "count=%" PRIu32,
+			 fresh - DIAGNOSTIC_LOG_LINES_MAX);
 	if (gone > DIAGNOSTIC_LOG_LINES_MAX)
 		log_info("more diagnostics are gone", "count=%" PRIu32,
 			 gone - DIAGNOSTIC_LOG_LINES_MAX);
-}
-
-void diagnostic_log_update(struct diagnostic_log *log, const struct diagnostics *const *lists,
-			   size_t count)
-{
-	struct buf text = {0};
-	uint32_t new_count = 0;
-
-	log->update++;
-	memset(log->counts, 0, sizeof(log->counts));
-	for (size_t i = 0; i < count; i++)
-		new_count = note_all(log, lists[i], new_count, &text);
-	if (new_count > DIAGNOSTIC_LOG_LINES_MAX)
-		log_warn("more diagnostics than are logged at once", "count=%" PRIu32,
-			 new_count - DIAGNOSTIC_LOG_LINES_MAX);
-	drop_gone(log);
-	buf_fini(&text);
 }

@@ -18,20 +18,33 @@ struct reconcile {
 	struct publisher *publisher;
 	struct store store;
 	struct compiler *compiler;
-	struct model *model; /* NULL: none, or an object that it borrows from has changed since */
-	bool again;          /* what was compiled last did not get through */
+	struct model *model;
+	bool again; /* what was compiled last did not get through */
 	bool listed;
 	uint64_t seen_ns; /* when the first change of this batch was seen; 0: no batch */
-	struct diagnostics of_source;
-	struct diagnostics of_model;
-	struct diagnostics of_endpoints;
+	struct diagnostics *of_source; /* NULL: there are none */
 	struct diagnostic_log log;
+	struct diagnostic_sink sink; /* of the model and the compiler: the log */
 };
 
-/* Workers may obey routes of an earlier life of control: its numbers must not be taken for ours. */
-static struct compiler *new_compiler(void)
+static void on_new_diagnostics(void *owner, const struct diagnostics *list)
 {
-	struct compiler *compiler = compiler_new();
+	struct reconcile *reconcile = owner;
+
+	diagnostic_log_add(&reconcile->log, list);
+}
+
+static void on_gone_diagnostics(void *owner, const struct diagnostics *list)
+{
+	struct reconcile *reconcile = owner;
+
+	diagnostic_log_remove(&reconcile->log, list);
+}
+
+/* Workers may obey routes of an earlier life of control: its numbers must not be taken for ours. */
+static struct compiler *new_compiler(const struct diagnostic_sink *sink)
+{
+	struct compiler *compiler = compiler_new(sink);
 	uint32_t seeds[2];
 
 	random_secret(seeds, sizeof(seeds));
@@ -46,39 +59,23 @@ struct reconcile *reconcile_new(const struct reconcile_options *options,
 
 	reconcile->options = *options;
 	reconcile->publisher = publisher;
+	reconcile->sink = (struct diagnostic_sink){
+		.owner = reconcile, .on_new = on_new_diagnostics, .on_gone = on_gone_diagnostics};
 	store_init(&reconcile->store);
-	reconcile->compiler = new_compiler();
-	diagnostics_init(&reconcile->of_source);
-	diagnostics_init(&reconcile->of_model);
-	diagnostics_init(&reconcile->of_endpoints);
 	diagnostic_log_init(&reconcile->log);
+	reconcile->compiler = new_compiler(&reconcile->sink);
+	reconcile->model = model_new(&reconcile->store, options->model, &reconcile->sink);
 	return reconcile;
-}
-
-static void drop_model(struct reconcile *reconcile)
-{
-	if (reconcile->model != NULL)
-		model_free(reconcile->model);
-	reconcile->model = NULL;
 }
 
 void reconcile_free(struct reconcile *reconcile)
 {
-	drop_model(reconcile);
 	compiler_free(reconcile->compiler);
+	model_free(reconcile->model);
 	store_fini(&reconcile->store);
-	diagnostics_fini(&reconcile->of_source);
-	diagnostics_fini(&reconcile->of_model);
-	diagnostics_fini(&reconcile->of_endpoints);
+	diagnostics_free(reconcile->of_source);
 	diagnostic_log_fini(&reconcile->log);
 	free(reconcile);
-}
-
-/* A diagnostic list made anew. */
-static void restart(struct diagnostics *list)
-{
-	diagnostics_fini(list);
-	diagnostics_init(list);
 }
 
 static uint64_t next_generation(const struct reconcile *reconcile, enum table_kind kind)
@@ -134,7 +131,7 @@ static void log_routes(const struct reconcile *reconcile, size_t bytes)
 		 "generation=%" PRIu64 " hosts=%" PRIu32 " routes=%" PRIu32 " ingresses=%" PRIu32
 		 " bytes=%zu",
 		 publisher_generation(reconcile->publisher, TABLE_ROUTES),
-		 reconcile->model->host_count, reconcile->model->route_count,
+		 (uint32_t)reconcile->model->hosts_by_name.count, reconcile->model->route_count,
 		 reconcile->model->ingress_count, bytes);
 }
 
@@ -168,8 +165,6 @@ static bool offer_endpoints(struct reconcile *reconcile, uint64_t seen_ns)
 			       next_generation(reconcile, TABLE_ENDPOINTS), clock_wall_ns(),
 			       &bundle))
 		log_too_large(TABLE_ENDPOINTS);
-	restart(&reconcile->of_endpoints);
-	compiler_diagnose(reconcile->compiler, &reconcile->of_endpoints);
 	is_new = offer(reconcile, TABLE_ENDPOINTS, &bundle, seen_ns);
 	if (is_new)
 		log_debug("new endpoints", "generation=%" PRIu64 " bytes=%zu",
@@ -182,14 +177,6 @@ static void store_table(struct reconcile *reconcile, enum table_kind kind)
 {
 	if (reconcile->options.state != NULL)
 		state_store(reconcile->options.state, kind);
-}
-
-static void update_log(struct reconcile *reconcile)
-{
-	const struct diagnostics *const lists[] = {&reconcile->of_source, &reconcile->of_model,
-						   &reconcile->of_endpoints};
-
-	diagnostic_log_update(&reconcile->log, lists, sizeof(lists) / sizeof(lists[0]));
 }
 
 /* Compiles what depends on what changed, and publishes it: what is new goes to the workers before anything is
@@ -206,17 +193,6 @@ static void publish(struct reconcile *reconcile, bool with_routes, uint64_t seen
 		store_table(reconcile, TABLE_ROUTES);
 }
 
-static void build_model(struct reconcile *reconcile)
-{
-	drop_model(reconcile);
-	restart(&reconcile->of_model);
-	reconcile->again = false;
-	reconcile->model = model_build(&reconcile->store, reconcile->options.model,
-				       &reconcile->of_model);
-	compiler_note(reconcile->compiler, reconcile->model, NULL,
-		      next_generation(reconcile, TABLE_ROUTES));
-}
-
 static void note_slice(struct reconcile *reconcile, const struct object *object)
 {
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
@@ -225,26 +201,45 @@ static void note_slice(struct reconcile *reconcile, const struct object *object)
 		compiler_note_service(reconcile->compiler, object->namespace, slice->service_name);
 }
 
-/* The model borrows from the objects that are about to go. It is not needed until the batch is complete. A slice may
- * move from one Service to another. */
-static void begin_change(struct reconcile *reconcile, enum object_kind kind, struct span namespace,
-			 struct span name)
+/* A slice may have moved from one Service to another. Where everything changed, all endpoints are asked for anyway. */
+static void note_slices(struct reconcile *reconcile)
+{
+	const struct map *changed = &reconcile->store.changes.changed[OBJECT_ENDPOINT_SLICE];
+
+	for (struct map_entry *at = map_next(changed, NULL); at != NULL;
+	     at = map_next(changed, at)) {
+		struct store_change *change = container_of(at, struct store_change, by_name);
+
+		note_slice(reconcile, change->before);
+		note_slice(reconcile, change->after);
+	}
+}
+
+/* Brings the model up to the store. Whether routes are to be compiled. */
+static bool update_model(struct reconcile *reconcile)
+{
+	const struct model_changes *changes = model_update(reconcile->model);
+	bool all = reconcile->again || compiler_is_short(reconcile->compiler);
+
+	note_slices(reconcile);
+	store_forget_changes(&reconcile->store);
+	reconcile->again = false;
+	compiler_note(reconcile->compiler, reconcile->model, all ? NULL : changes,
+		      next_generation(reconcile, TABLE_ROUTES));
+	return all || changes->everything || changes->host_count > 0;
+}
+
+static void begin_change(struct reconcile *reconcile)
 {
 	if (reconcile->seen_ns == 0)
 		reconcile->seen_ns = clock_monotonic_ns();
-	if (kind == OBJECT_ENDPOINT_SLICE)
-		note_slice(reconcile, store_find(&reconcile->store, kind, namespace, name));
-	else
-		drop_model(reconcile);
 }
 
 static void on_upsert(void *owner, struct object *object)
 {
 	struct reconcile *reconcile = owner;
 
-	begin_change(reconcile, object->kind, object->namespace, object->name);
-	if (object->kind == OBJECT_ENDPOINT_SLICE)
-		note_slice(reconcile, object);
+	begin_change(reconcile);
 	store_upsert(&reconcile->store, object);
 }
 
@@ -252,7 +247,7 @@ static void on_delete(void *owner, enum object_kind kind, struct span namespace,
 {
 	struct reconcile *reconcile = owner;
 
-	begin_change(reconcile, kind, namespace, name);
+	begin_change(reconcile);
 	store_delete(&reconcile->store, kind, namespace, name);
 }
 
@@ -263,26 +258,26 @@ static void on_listed(void *owner)
 	reconcile->listed = true;
 }
 
+static void take_diagnostics(struct reconcile *reconcile, const struct diagnostics *of_source)
+{
+	struct diagnostics *copy = diagnostics_new();
+
+	diagnostics_append(copy, of_source);
+	diagnostics_replace(&reconcile->of_source, copy, &reconcile->sink);
+}
+
 static void on_settled(void *owner, const struct diagnostics *diagnostics)
 {
 	struct reconcile *reconcile = owner;
 	uint64_t seen_ns = reconcile->seen_ns != 0 ? reconcile->seen_ns : clock_monotonic_ns();
-	struct store_changes changes;
-	bool with_routes;
 
-	restart(&reconcile->of_source);
-	diagnostics_append(&reconcile->of_source, diagnostics);
+	take_diagnostics(reconcile, diagnostics);
 	if (reconcile->listed) {
-		changes = store_take_changes(&reconcile->store);
-		with_routes = changes.routes || reconcile->model == NULL || reconcile->again ||
-			      compiler_is_short(reconcile->compiler);
-		if (with_routes)
-			build_model(reconcile);
-		if (with_routes || changes.endpoints)
-			publish(reconcile, with_routes, seen_ns);
+		if (store_has_changes(&reconcile->store) || reconcile->again)
+			publish(reconcile, update_model(reconcile), seen_ns);
 		reconcile->seen_ns = 0;
 	}
-	update_log(reconcile);
+	diagnostic_log_say(&reconcile->log);
 }
 
 struct source_sink reconcile_sink(struct reconcile *reconcile)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What control is for: objects come in, tables go out.
  *
- * The sink of a source. A batch of changes goes into the store; when it is complete, the model is built
- * and compiled, or, where only EndpointSlices changed, the endpoints of their Services alone. Shards that differ
- * from the present ones are published. Nothing is published before the source has listed
- * everything once, but for what the state directory holds.
+ * The sink of a source. A batch of changes goes into the store; when it is complete, what depends on them is made
+ * anew in the model and compiled. Shards that differ from the present ones are published. Nothing is published
+ * before the source has listed everything once, but for what the state directory holds.
  */
 #pragma once
 

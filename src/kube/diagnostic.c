@@ -2,6 +2,9 @@
 #include "kube/diagnostic.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
 
 static const struct {
 	unsigned code;
@@ -82,6 +85,46 @@ void diagnostics_append(struct diagnostics *list, const struct diagnostics *from
 		added->line = each->line;
 		added->column = each->column;
 	}
+}
+
+struct diagnostics *diagnostics_new(void)
+{
+	struct diagnostics *list = memory_new(sizeof(*list));
+
+	diagnostics_init(list);
+	return list;
+}
+
+void diagnostics_free(struct diagnostics *list)
+{
+	if (list == NULL)
+		return;
+	diagnostics_fini(list);
+	free(list);
+}
+
+void diagnostics_replace(struct diagnostics **kept, struct diagnostics *found,
+			 const struct diagnostic_sink *sink)
+{
+	struct diagnostics *before = *kept;
+
+	if (found->first == NULL) {
+		diagnostics_free(found);
+		found = NULL;
+	}
+	*kept = found;
+	/* what is said before and after is not gone in between */
+	if (found != NULL && sink != NULL)
+		sink->on_new(sink->owner, found);
+	diagnostics_drop(&before, sink);
+}
+
+void diagnostics_drop(struct diagnostics **kept, const struct diagnostic_sink *sink)
+{
+	if (*kept != NULL && sink != NULL)
+		sink->on_gone(sink->owner, *kept);
+	diagnostics_free(*kept);
+	*kept = NULL;
 }
 
 static void write_place(const struct diagnostic *diagnostic, struct buf *buf)

@@ -41,6 +41,13 @@ struct diagnostics {
 	uint32_t counts[3]; /* by level */
 };
 
+/* Who is told of lists that come and go as what they are about does. Lists are borrowed for the call. */
+struct diagnostic_sink {
+	void *owner;
+	void (*on_new)(void *owner, const struct diagnostics *list);
+	void (*on_gone)(void *owner, const struct diagnostics *list); /* one that was new before */
+};
+
 void diagnostics_init(struct diagnostics *list);
 void diagnostics_fini(struct diagnostics *list);
 
@@ -56,6 +63,18 @@ void diagnostics_add_place(struct diagnostics *list, enum diagnostic_id id, stru
 
 /* Copies all of from behind what list has. */
 void diagnostics_append(struct diagnostics *list, const struct diagnostics *from);
+
+/* A list on the heap. */
+struct diagnostics *diagnostics_new(void);
+void diagnostics_free(struct diagnostics *list);
+
+/* *kept becomes what was found now, and the sink is told of both. found: of diagnostics_new, taken; *kept is NULL where
+ * it is empty. sink: NULL: nobody is told. */
+void diagnostics_replace(struct diagnostics **kept, struct diagnostics *found,
+			 const struct diagnostic_sink *sink);
+
+/* The list goes, and the sink is told. *kept: NULL: there is none. */
+void diagnostics_drop(struct diagnostics **kept, const struct diagnostic_sink *sink);
 
 /* Appends one line without line end:
  * web.yaml:14:9: error IGT1101: shop/web: spec.rules[0].host: "a_b.com" is not a DNS name … */

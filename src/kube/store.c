@@ -5,6 +5,7 @@
 
 #include "base/bug.h"
 #include "base/list.h"
+#include "base/memory.h"
 
 /* The longest key: namespace, '/', name. Longer names belong to no object. */
 enum { KEY_MAX = 63 + 1 + 253 };
@@ -37,11 +38,40 @@ static struct span make_key(char into[static KEY_MAX], struct span namespace, st
 
 void store_init(struct store *store)
 {
-	*store = (struct store){0};
+	*store = (struct store){.changes.everything = true};
+}
+
+static struct store_change *change_of(struct map_entry *entry)
+{
+	return entry == NULL ? NULL : container_of(entry, struct store_change, by_name);
+}
+
+static void drop_changes(struct store_changes *changes)
+{
+	for (size_t kind = 0; kind < OBJECT_KIND_COUNT; kind++) {
+		struct map_entry *at = map_next(&changes->changed[kind], NULL);
+
+		while (at != NULL) {
+			struct store_change *change = change_of(at);
+
+			at = map_next(&changes->changed[kind], at);
+			if (change->before != NULL)
+				object_free(change->before);
+			free(change);
+		}
+		map_fini(&changes->changed[kind]);
+	}
+	*changes = (struct store_changes){0};
+}
+
+void store_forget_changes(struct store *store)
+{
+	drop_changes(&store->changes);
 }
 
 void store_fini(struct store *store)
 {
+	drop_changes(&store->changes);
 	for (size_t kind = 0; kind < OBJECT_KIND_COUNT; kind++) {
 		struct map_entry *at = map_next(&store->objects[kind], NULL);
 
@@ -98,20 +128,50 @@ static void unlink_slice(struct store *store, struct endpoint_slice *slice)
 	first->next_of_service = slice->next_of_service;
 }
 
-static void note_change(struct store *store, enum object_kind kind)
+static struct store_change *add_change(struct store_changes *changes, enum object_kind kind,
+				       struct span name)
 {
-	if (kind == OBJECT_ENDPOINT_SLICE)
-		store->changes.endpoints = true;
-	else
-		store->changes.routes = true;
+	struct store_change *change = memory_new(sizeof(*change) + name.len);
+
+	memcpy(change->name, name.ptr, name.len);
+	change->by_name.key = span_make(change->name, name.len);
+	map_add(&changes->changed[kind], &change->by_name);
+	changes->count++;
+	return change;
 }
 
-static void remove_object(struct store *store, struct object *object)
+/* before goes, at once or with what is told of it. Of an object that changed already only the first form counts. */
+static void note_change(struct store *store, struct object *before, const struct object *after)
+{
+	struct store_changes *changes = &store->changes;
+	const struct object *either = before != NULL ? before : after;
+	struct store_change *change;
+
+	if (changes->count == STORE_CHANGES_MAX) {
+		drop_changes(changes);
+		changes->everything = true;
+	}
+	if (changes->everything) {
+		if (before != NULL)
+			object_free(before);
+		return;
+	}
+	change = change_of(map_find(&changes->changed[either->kind], either->by_name.key));
+	if (change == NULL) {
+		change = add_change(changes, either->kind, either->by_name.key);
+		change->before = before;
+	} else if (before != NULL) {
+		object_free(before);
+	}
+	change->after = after;
+}
+
+/* The object is not in the store any more; it is the caller's. */
+static void take_out(struct store *store, struct object *object)
 {
 	map_remove(&store->objects[object->kind], &object->by_name);
 	if (object->kind == OBJECT_ENDPOINT_SLICE)
 		unlink_slice(store, (struct endpoint_slice *)object);
-	object_free(object);
 }
 
 static bool is_same_version(const struct object *a, const struct object *b)
@@ -130,11 +190,11 @@ void store_upsert(struct store *store, struct object *object)
 		return;
 	}
 	if (old != NULL)
-		remove_object(store, old);
+		take_out(store, old);
 	map_add(objects, &object->by_name);
 	if (object->kind == OBJECT_ENDPOINT_SLICE)
 		link_slice(store, (struct endpoint_slice *)object);
-	note_change(store, object->kind);
+	note_change(store, old, object);
 }
 
 static struct object *find(const struct store *store, enum object_kind kind, struct span namespace,
@@ -153,16 +213,8 @@ void store_delete(struct store *store, enum object_kind kind, struct span namesp
 
 	if (object == NULL)
 		return;
-	remove_object(store, object);
-	note_change(store, kind);
-}
-
-struct store_changes store_take_changes(struct store *store)
-{
-	struct store_changes changes = store->changes;
-
-	store->changes = (struct store_changes){0};
-	return changes;
+	take_out(store, object);
+	note_change(store, object, NULL);
 }
 
 const struct object *store_find(const struct store *store, enum object_kind kind,

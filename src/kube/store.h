@@ -9,11 +9,24 @@
 #include "kube/object/object.h"
 #include "kube/object/service.h"
 
-/* What changed since store_take_changes, so that only what depends on it is made anew. */
-struct store_changes {
-	bool routes;    /* an Ingress, IngressClass, Service, ConfigMap, Secret or Namespace */
-	bool endpoints; /* an EndpointSlice */
+/* One object that changed, however often: as it was, and as it is. */
+struct store_change {
+	struct map_entry by_name;   /* key: as the object's */
+	struct object *before;      /* NULL: there was none */
+	const struct object *after; /* NULL: there is none any more */
+	char name[];                /* private to store.c */
 };
+
+/* What changed since store_forget_changes, so that only what depends on it is made anew. */
+struct store_changes {
+	bool everything; /* too much to be told, or nothing was forgotten yet */
+	struct map
+		changed[OBJECT_KIND_COUNT]; /* struct store_change by_name; empty with everything */
+	uint32_t count;                     /* of them */
+};
+
+/* More are not told one by one: what they were is not kept. */
+enum { STORE_CHANGES_MAX = 4096 };
 
 struct store {
 	struct map objects[OBJECT_KIND_COUNT]; /* struct object by_name */
@@ -26,15 +39,22 @@ void store_init(struct store *store);
 /* Frees all objects. */
 void store_fini(struct store *store);
 
-/* Takes the object; an older version of it is freed. An equal version (resource_version, not empty) changes
- * nothing and the new one is freed. */
+/* Takes the object in place of an older version. An equal version (resource_version, not empty) changes nothing and
+ * the new one is freed. */
 void store_upsert(struct store *store, struct object *object);
 
-/* Frees the object; nothing happens when there is none. */
+/* The object goes; nothing happens when there is none. */
 void store_delete(struct store *store, enum object_kind kind, struct span namespace,
 		  struct span name);
 
-struct store_changes store_take_changes(struct store *store);
+/* What changed is known to all who depend on it: objects as they were before go. */
+void store_forget_changes(struct store *store);
+
+/* Whether anything changed since. */
+static inline bool store_has_changes(const struct store *store)
+{
+	return store->changes.everything || store->changes.count > 0;
+}
 
 /* NULL when there is none. */
 const struct object *store_find(const struct store *store, enum object_kind kind,

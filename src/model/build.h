@@ -1,26 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model in the making. Private to model/. */
+/* A model and what is needed to keep it in step with its store. Private to model/.
+ *
+ * Each Ingress has an intent (intent.h): what it wants, made from it and from the Services that it names. Each host is
+ * made from the intents that name it (host.h). A changed object makes anew the intents that depend on it, these
+ * the hosts that they name, and nothing else. What everything depends on (settings, classes, the default backend)
+ * makes everything anew.
+ */
 #pragma once
 
 #include <stdbool.h>
 
+#include "base/list_map.h"
 #include "model/model.h"
 
+struct classes;
+struct upstream;
+
+/* Where requests go, and what was written. */
+struct target {
+	enum model_answer answer;  /* MODEL_PROXY, MODEL_NO_SERVICE or MODEL_NOT_FOUND */
+	struct upstream *upstream; /* with MODEL_PROXY */
+	struct span service;
+	struct span port;
+};
+
 struct build {
-	struct model *model;
+	struct model model; /* first: what others see */
 	const struct store *store;
 	const struct model_options *options;
-	struct diagnostics *diagnostics;
-	const struct model_policy *policy; /* of every route so far; in the arena of the model */
-	struct arena arena;                /* goes with the build */
-	struct map refused; /* upstreams that cannot be: reported once (upstream.c) */
-	struct map routes;  /* made routes by host, type and path (route.c) */
+	const struct diagnostic_sink *sink; /* NULL: nobody is told */
+
+	/* what everything depends on; remade with everything */
+	struct arena lasting;              /* owns what the three below need */
+	const struct model_policy *policy; /* of every route so far */
+	const struct classes *classes;
+	struct target default_target;
 	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
-	unsigned compared; /* names that a missing one was compared with: bounded */
+	struct diagnostics *general; /* NULL: nothing is wrong */
+
+	struct map intents; /* struct intent by_name: of all Ingresses that are looked at */
+	struct list_map intents_by_service; /* struct service_use by "namespace/name" */
+	struct list_map
+		intents_by_miss; /* struct intent that names a missing Service, by namespace */
+	struct list_map upstreams_by_service; /* struct upstream by "namespace/name" */
+	struct map refused;    /* struct upstream by_key: that cannot be (upstream.c) */
+	struct list unheld;    /* upstreams that no intent leads to */
+	struct list old_hosts; /* to be made anew */
+
+	/* of one update */
+	struct arena arena;              /* goes with it */
+	struct diagnostics *diagnostics; /* what is found goes here */
+	unsigned compared;               /* names that a missing one was compared with: bounded */
+	struct model_changes changes;
+	struct list gone_hosts;     /* that changes names; go with the next update */
+	struct list gone_upstreams; /* likewise */
+	size_t host_room, upstream_room;
 };
 
 /* Parts one behind the other, NUL-terminated: what printf does too, but keys are made by the ten thousand. */
 struct span build_join(struct arena *arena, const struct span *parts, size_t count);
 
-/* From the Ingresses of the store (from_ingress.c). */
-void build_from_ingresses(struct build *build);
+/* Notes for the changes of this update. name: lives until the next. */
+void build_note_host(struct build *build, struct span name);
+void build_note_upstream(struct build *build, struct span key);

@@ -15,27 +15,27 @@ static bool is_own(const struct build *build, const struct ingress_class *class)
 		span_equals(class->object.name, options->ingress_class));
 }
 
-struct classes class_read(struct build *build)
+const struct classes *class_read(struct build *build)
 {
-	struct classes classes = {
-		.sorted = store_sorted(build->store, OBJECT_INGRESS_CLASS, &build->arena),
-		.count = store_count(build->store, OBJECT_INGRESS_CLASS),
-	};
+	const struct object **sorted = store_sorted(build->store, OBJECT_INGRESS_CLASS,
+						    &build->arena);
+	uint32_t count = store_count(build->store, OBJECT_INGRESS_CLASS);
+	struct classes *classes = arena_take_zero(&build->lasting, sizeof(*classes));
 	struct buf names = {0};
 
-	for (uint32_t i = 0; i < classes.count; i++) {
-		const struct ingress_class *class = (const struct ingress_class *)classes.sorted[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ingress_class *class = (const struct ingress_class *)sorted[i];
 
-		classes.has_default |= class->is_default;
-		classes.has_own_default |= class->is_default && is_own(build, class);
+		classes->has_default |= class->is_default;
+		classes->has_own_default |= class->is_default && is_own(build, class);
 		if (i < NAMES_SHOWN)
 			buf_printf(&names, "%s%s", i == 0 ? "" : ", ", class->object.name.ptr);
 		else if (i == NAMES_SHOWN)
 			buf_add(&names, S(", …"));
 	}
-	if (classes.count == 0)
+	if (count == 0)
 		buf_add(&names, S("none"));
-	classes.names = arena_copy(&build->arena, buf_span(&names));
+	classes->names = arena_copy(&build->lasting, buf_span(&names));
 	buf_fini(&names);
 	return classes;
 }
@@ -46,23 +46,22 @@ static const struct ingress_class *find_class(const struct build *build, struct 
 							(struct span){NULL, 0}, name);
 }
 
-static void report_unknown(struct build *build, const struct classes *classes,
-			   const struct ingress *ingress, struct span field, struct span name)
+static void report_unknown(struct build *build, const struct ingress *ingress, struct span field,
+			   struct span name)
 {
 	diagnostics_add(
 		build->diagnostics, DIAGNOSTIC_UNKNOWN_CLASS, &ingress->object, field,
 		"class %s is served by nobody (classes here: %s); the Ingress is not served",
-		diagnostic_quote(name), classes->names.ptr);
+		diagnostic_quote(name), build->classes->names.ptr);
 }
 
-static bool is_ours_by_field(struct build *build, const struct classes *classes,
-			     const struct ingress *ingress, struct span annotation)
+static bool is_ours_by_field(struct build *build, const struct ingress *ingress,
+			     struct span annotation)
 {
 	const struct ingress_class *class = find_class(build, ingress->class_name);
 
 	if (class == NULL) {
-		report_unknown(build, classes, ingress, S("spec.ingressClassName"),
-			       ingress->class_name);
+		report_unknown(build, ingress, S("spec.ingressClassName"), ingress->class_name);
 		return false;
 	}
 	if (!is_own(build, class))
@@ -75,41 +74,39 @@ static bool is_ours_by_field(struct build *build, const struct classes *classes,
 	return true;
 }
 
-static bool is_ours_by_annotation(struct build *build, const struct classes *classes,
-				  const struct ingress *ingress, struct span annotation)
+static bool is_ours_by_annotation(struct build *build, const struct ingress *ingress,
+				  struct span annotation)
 {
 	if (span_equals(annotation, build->options->ingress_class) && annotation.len > 0)
 		return true;
 	/* a class that exists is another controller's business */
 	if (find_class(build, annotation) == NULL)
-		report_unknown(build, classes, ingress, S(CLASS_FIELD), annotation);
+		report_unknown(build, ingress, S(CLASS_FIELD), annotation);
 	return false;
 }
 
-static bool is_ours_without_class(struct build *build, const struct classes *classes,
-				  const struct ingress *ingress)
+static bool is_ours_without_class(struct build *build, const struct ingress *ingress)
 {
-	if (build->options->watch_without_class || classes->has_own_default)
+	if (build->options->watch_without_class || build->classes->has_own_default)
 		return true;
-	if (!classes->has_default)
+	if (!build->classes->has_default)
 		diagnostics_add(build->diagnostics, DIAGNOSTIC_UNKNOWN_CLASS, &ingress->object,
 				S("spec"),
 				"names no class, and no IngressClass is marked as default (classes "
 				"here: %s); the Ingress is not served. Write for example "
 				"ingressClassName: %.*s",
-				classes->names.ptr, (int)build->options->ingress_class.len,
+				build->classes->names.ptr, (int)build->options->ingress_class.len,
 				build->options->ingress_class.ptr);
 	return false;
 }
 
-bool class_is_ours(struct build *build, const struct classes *classes,
-		   const struct ingress *ingress)
+bool class_is_ours(struct build *build, const struct ingress *ingress)
 {
 	struct span annotation = pairs_find(&ingress->object.annotations, S(CLASS_ANNOTATION));
 
 	if (ingress->class_name.len > 0)
-		return is_ours_by_field(build, classes, ingress, annotation);
+		return is_ours_by_field(build, ingress, annotation);
 	if (annotation.ptr != NULL)
-		return is_ours_by_annotation(build, classes, ingress, annotation);
-	return is_ours_without_class(build, classes, ingress);
+		return is_ours_by_annotation(build, ingress, annotation);
+	return is_ours_without_class(build, ingress);
 }

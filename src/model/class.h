@@ -7,15 +7,13 @@
 
 /* What the IngressClasses say, looked at once. */
 struct classes {
-	const struct object **sorted; /* struct ingress_class, oldest first */
-	uint32_t count;
 	bool has_own_default; /* one with our controller is marked default */
 	bool has_default;     /* one of anybody's is */
 	struct span names;    /* "nginx, nginx2", for messages */
 };
 
-struct classes class_read(struct build *build);
+/* Lies in the lasting arena. */
+const struct classes *class_read(struct build *build);
 
 /* Whether we obey it. Where nobody does, a diagnostic says so. */
-bool class_is_ours(struct build *build, const struct classes *classes,
-		   const struct ingress *ingress);
+bool class_is_ours(struct build *build, const struct ingress *ingress);

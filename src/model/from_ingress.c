@@ -1,135 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ingress → hosts and routes (compat spec, 3 and 4; Kubernetes API spec, 1). Oldest first, so that who
- * comes first wins; catch-alls before all rules, since they win whatever the ages.
- */
+#include "model/from_ingress.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/list.h"
 #include "model/annotation.h"
-#include "model/build.h"
 #include "model/class.h"
-#include "model/route.h"
+#include "model/host.h"
 #include "model/rule_text.h"
+#include "model/upstream.h"
 
-struct world {
-	struct build *build;
-	struct served *served; /* sorted, oldest first */
-	uint32_t count;
-	struct target default_target;
-	const struct served *catch_all; /* NULL: none yet */
-};
-
-static int compare_served(const void *a, const void *b)
-{
-	return route_compare_age(&((const struct served *)a)->ingress->object,
-				 &((const struct served *)b)->ingress->object);
-}
-
-/* All Ingresses of the namespaces that count, oldest first. */
-static void gather(struct world *world)
-{
-	struct build *build = world->build;
-	const struct map *all = &build->store->objects[OBJECT_INGRESS];
-	struct span watched = build->options->watch_namespace;
-
-	world->served = arena_take_zero(&build->arena, (all->count + 1) * sizeof(*world->served));
-	for (struct map_entry *at = map_next(all, NULL); at != NULL; at = map_next(all, at)) {
-		const struct object *object = container_of(at, struct object, by_name);
-
-		if (watched.len == 0 || span_equals(watched, object->namespace))
-			world->served[world->count++].ingress = (const struct ingress *)object;
-	}
-	qsort(world->served, world->count, sizeof(*world->served), compare_served);
-}
-
-static void resolve_default(struct world *world, struct served *served)
-{
-	const struct ingress *ingress = served->ingress;
-
-	served->has_default = ingress->has_default_backend &&
-			      upstream_resolve(world->build, ingress, &ingress->default_backend,
-					       (struct span){NULL, 0}, &served->default_target);
-}
+enum { FIELD_SIZE = 64, PORT_TEXT = 6 };
 
 /* Whether it is ours and to be served; annotations are judged. */
-static bool is_served(struct world *world, const struct classes *classes, struct served *served)
+static bool is_served(struct build *build, const struct ingress *ingress, bool *denied)
 {
-	struct build *build = world->build;
-	const struct ingress *ingress = served->ingress;
 	struct annotation_verdict verdict;
 
-	if (!class_is_ours(build, classes, ingress))
+	if (!class_is_ours(build, ingress))
 		return false;
 	if (build->options->disable_catch_all && ingress->has_default_backend)
 		return false;
 	verdict = annotation_read(build, ingress);
+	*denied = verdict.denied;
 	if (verdict.canary)
 		return false;
-	if (ingress->rule_count == 0 && !ingress->has_default_backend) {
-		diagnostics_add(
-			build->diagnostics, DIAGNOSTIC_NO_RULES, &ingress->object, S("spec"),
+	if (ingress->rule_count > 0 || ingress->has_default_backend)
+		return true;
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_NO_RULES, &ingress->object, S("spec"),
 			"has neither rules nor a defaultBackend; there is nothing to serve");
-		return false;
-	}
-	served->denied = verdict.denied;
-	resolve_default(world, served);
-	return true;
+	return false;
 }
 
-/* Leaves those that are served. */
-static void select_served(struct world *world)
+static void count_backend(struct intent_room *room, const struct ingress *ingress,
+			  const struct ingress_backend *backend)
 {
-	struct classes classes = class_read(world->build);
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < world->count; i++)
-		if (is_served(world, &classes, &world->served[i]))
-			world->served[kept++] = world->served[i];
-	world->count = kept;
-	world->build->model->ingress_count = kept;
+	room->backends++;
+	/* "namespace/name" and "65535", terminated */
+	room->text += ingress->object.namespace.len + backend->service_name.len + 2 + PORT_TEXT;
 }
 
-static void add_catch_all(struct world *world, const struct served *served)
+static struct intent_room count_room(const struct ingress *ingress)
 {
-	struct build *build = world->build;
-	struct claim claim = {
-		.host = route_find_host(build, S("")),
-		.served = served,
-		.path = S("/"),
-		.type = MODEL_PREFIX,
-		.target = served->default_target,
-		.field = S("spec.defaultBackend"),
-	};
+	struct intent_room room = {.mentions = ingress->rule_count + 1};
 
-	if (served->ingress->rule_count > 0 || !served->has_default)
-		return;
-	if (world->catch_all != NULL) {
-		diagnostics_add(build->diagnostics, DIAGNOSTIC_DUPLICATE_DEFAULT,
-				&served->ingress->object, claim.field,
-				"requests for every other host are already served by the catch-all "
-				"%s, which is older; this one is ignored",
-				world->catch_all->ingress->object.by_name.key.ptr);
-		return;
-	}
-	world->catch_all = served;
-	route_add(build, &claim);
+	count_backend(&room, ingress, &ingress->default_backend);
+	for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
+		for (uint32_t i = 0; i < ingress->rules[rule].path_count; i++)
+			count_backend(&room, ingress, &ingress->rules[rule].paths[i].backend);
+	return room;
 }
 
-static void report_path(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
-			struct span path_field, const char *part, struct span value,
-			const char *fault)
+static void add_mention(struct build *build, struct intent *intent, struct span host,
+			const struct mention *from)
 {
-	struct span field = arena_printf(&build->arena, "%s.%s", path_field.ptr, part);
+	struct mention *mention = &intent->mentions[intent->mention_count++];
 
-	diagnostics_add(build->diagnostics, id, &ingress->object, field,
+	*mention = *from;
+	mention->intent = intent;
+	host_add_mention(build, host, mention);
+}
+
+static void add_catch_all(struct build *build, struct intent *intent)
+{
+	struct claim *claim = arena_take_zero(&intent->arena, sizeof(*claim));
+
+	*claim = (struct claim){
+		.path = S("/"), .type = MODEL_PREFIX, .target = intent->default_target};
+	add_mention(
+		build, intent, S(""),
+		&(struct mention){.kind = MENTION_CATCH_ALL, .claims = claim, .claim_count = 1});
+}
+
+static void add_default(struct build *build, struct intent *intent)
+{
+	const struct ingress *ingress = intent->ingress;
+
+	intent->has_default = ingress->has_default_backend &&
+			      upstream_resolve(build, intent, &ingress->default_backend,
+					       (struct span){NULL, 0}, &intent->default_target);
+	if (intent->has_default && ingress->rule_count == 0)
+		add_catch_all(build, intent);
+}
+
+/* A path of a rule on its way to a claim. */
+struct reading {
+	struct build *build;
+	struct intent *intent;
+	const struct ingress_path *path;
+	struct span field; /* "spec.rules[0].http.paths[1]" */
+};
+
+static void report_path(const struct reading *reading, enum diagnostic_id id, const char *part,
+			struct span value, const char *fault)
+{
+	struct build *build = reading->build;
+	struct span field = arena_printf(&build->arena, "%s.%s", reading->field.ptr, part);
+
+	diagnostics_add(build->diagnostics, id, &reading->intent->ingress->object, field,
 			"%s %s. This path is left out", diagnostic_quote(value), fault);
 }
 
 /* False: the path is left out, and was reported. */
-static bool read_path(struct build *build, const struct ingress *ingress,
-		      const struct ingress_path *path, struct claim *claim)
+static bool read_path(const struct reading *reading, struct claim *claim)
 {
+	const struct ingress_path *path = reading->path;
 	bool exact = span_equals(path->path_type, S("Exact"));
 	bool prefix = span_equals(path->path_type, S("Prefix"));
 	bool free_form = path->path_type.len == 0 ||
@@ -137,8 +111,7 @@ static bool read_path(struct build *build, const struct ingress *ingress,
 	const char *fault;
 
 	if (!exact && !prefix && !free_form) {
-		report_path(build, ingress, DIAGNOSTIC_BAD_PATH_TYPE, claim->field, "pathType",
-			    path->path_type,
+		report_path(reading, DIAGNOSTIC_BAD_PATH_TYPE, "pathType", path->path_type,
 			    "does not exist; it is Exact, Prefix or ImplementationSpecific");
 		return false;
 	}
@@ -151,36 +124,36 @@ static bool read_path(struct build *build, const struct ingress *ingress,
 			: rule_text_path_fault(path->path,
 					       free_form ? RULE_TEXT_FREE : RULE_TEXT_STRICT);
 	if (fault != NULL) {
-		report_path(build, ingress, DIAGNOSTIC_BAD_PATH, claim->field, "path", path->path,
-			    fault);
+		report_path(reading, DIAGNOSTIC_BAD_PATH, "path", path->path, fault);
 		return false;
 	}
-	claim->path = rule_text_match_path(path->path, &build->model->arena);
+	claim->path = rule_text_match_path(path->path, &reading->intent->arena);
 	return true;
 }
 
-static struct span path_field(struct build *build, uint32_t rule, uint32_t index)
+/* Those that are left out make no claim. */
+static void read_paths(struct build *build, struct intent *intent, struct mention *mention)
 {
-	char text[64];
-	int length = snprintf(text, sizeof(text), "spec.rules[%u].http.paths[%u]", rule, index);
+	const struct ingress_rule *rule = &intent->ingress->rules[mention->rule];
 
-	return arena_copy(&build->model->arena, span_make(text, (size_t)length));
-}
+	mention->claims = arena_take_zero(&intent->arena,
+					  rule->path_count * sizeof(*mention->claims));
+	for (uint32_t i = 0; i < rule->path_count; i++) {
+		char field[FIELD_SIZE];
+		int length = snprintf(field, sizeof(field), "spec.rules[%u].http.paths[%u]",
+				      mention->rule, i);
+		struct reading reading = {.build = build,
+					  .intent = intent,
+					  .path = &rule->paths[i],
+					  .field = span_make(field, (size_t)length)};
+		struct claim *claim = &mention->claims[mention->claim_count];
 
-static void add_path(struct build *build, const struct served *served, struct model_host *host,
-		     uint32_t rule, uint32_t index)
-{
-	const struct ingress *ingress = served->ingress;
-	const struct ingress_path *path = &ingress->rules[rule].paths[index];
-	struct claim claim = {
-		.host = host,
-		.served = served,
-		.field = path_field(build, rule, index),
-	};
-
-	if (read_path(build, ingress, path, &claim) &&
-	    upstream_resolve(build, ingress, &path->backend, claim.field, &claim.target))
-		route_add(build, &claim);
+		claim->index = i;
+		if (read_path(&reading, claim) &&
+		    upstream_resolve(build, intent, &rule->paths[i].backend, reading.field,
+				     &claim->target))
+			mention->claim_count++;
+	}
 }
 
 static bool check_host(struct build *build, const struct ingress *ingress, uint32_t rule)
@@ -196,39 +169,38 @@ static bool check_host(struct build *build, const struct ingress *ingress, uint3
 	return false;
 }
 
-static void add_rule(struct world *world, const struct served *served, uint32_t index)
+static void add_rule(struct build *build, struct intent *intent, uint32_t index)
 {
-	struct build *build = world->build;
-	const struct ingress_rule *rule = &served->ingress->rules[index];
-	struct model_host *host;
+	const struct ingress_rule *rule = &intent->ingress->rules[index];
+	struct mention mention = {.kind = MENTION_RULE, .rule = index};
 
-	if (!check_host(build, served->ingress, index))
+	if (!check_host(build, intent->ingress, index))
 		return;
-	host = route_find_host(build, rule->host);
-	if (host == NULL)
-		host = route_add_host(build, rule->host, served,
-				      served->has_default ? &served->default_target
-							  : &world->default_target,
-				      !served->has_default);
 	if (rule->has_http && rule->path_count == 0)
 		diagnostics_add(build->diagnostics, DIAGNOSTIC_MISSING_FIELD,
-				&served->ingress->object,
+				&intent->ingress->object,
 				arena_printf(&build->arena, "spec.rules[%u].http", index),
 				"has no paths; it takes at least one");
-	for (uint32_t i = 0; i < rule->path_count; i++)
-		add_path(build, served, host, index, i);
+	read_paths(build, intent, &mention);
+	add_mention(build, intent, rule->host, &mention);
 }
 
-void build_from_ingresses(struct build *build)
+void from_ingress(struct build *build, const struct ingress *ingress)
 {
-	struct world world = {.build = build, .default_target = upstream_default(build)};
+	bool denied = false;
+	struct intent_room room;
+	struct intent *intent;
 
-	gather(&world);
-	select_served(&world);
-	route_add_host(build, S(""), NULL, &world.default_target, true);
-	for (uint32_t i = 0; i < world.count; i++)
-		add_catch_all(&world, &world.served[i]);
-	for (uint32_t i = 0; i < world.count; i++)
-		for (uint32_t rule = 0; rule < world.served[i].ingress->rule_count; rule++)
-			add_rule(&world, &world.served[i], rule);
+	build->diagnostics = diagnostics_new();
+	if (is_served(build, ingress, &denied)) {
+		room = count_room(ingress);
+		intent = intent_new(build, ingress, &room);
+		intent->denied = denied;
+		add_default(build, intent);
+		for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
+			add_rule(build, intent, rule);
+	} else {
+		intent = intent_new(build, ingress, NULL);
+	}
+	diagnostics_replace(&intent->diagnostics, build->diagnostics, build->sink);
 }

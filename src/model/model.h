@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the user asked for, whatever kind said it: hosts, routes, policies, upstreams, settings.
  *
- * Ingress comes in here, and later Gateway API; behind it they look the same. A pure function: objects in, model
- * and diagnostics out; no clock, no I/O, no global. What is wrong with an object becomes a diagnostic on that
- * object; the rest of the model stands.
+ * Ingress comes in here, and later Gateway API; behind it they look the same. Objects in, model and diagnostics
+ * out; no clock, no I/O, no global. What is wrong with an object becomes a diagnostic on that object; the rest of
+ * the model stands.
+ *
+ * A model follows its store: an update makes anew what depends on the objects that changed, and the rest stays.
+ * Whatever the history, it is what a model made at once from the same store would be, but for the order of
+ * hosts and upstreams.
  */
 #pragma once
 
@@ -11,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/ip.h"
+#include "base/list.h"
 #include "kube/diagnostic.h"
 #include "kube/store.h"
 
@@ -91,25 +96,26 @@ struct model_endpoint {
 	enum model_endpoint_state state;
 };
 
-/* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two). */
+/* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two). Its text is its
+ * own. */
 struct model_upstream {
 	struct map_entry by_key; /* key: "namespace/service:port" */
-	struct model_upstream *next;
-	struct span name; /* "namespace-service-port" */
+	struct list link;        /* in model.upstreams */
+	struct span name;        /* "namespace-service-port" */
 	struct span namespace;
 	struct span service;
 	struct span port_name;     /* name of the Service port: that of the slices' port */
 	uint16_t target_number;    /* for slices without ports */
 	struct span external_name; /* ExternalName Services; else empty */
 	uint16_t external_port;
-	uint32_t number; /* 0, 1, … in this model; stable ids are compile's */
 };
 
 enum model_answer { MODEL_PROXY, MODEL_NOT_FOUND, MODEL_NO_SERVICE, MODEL_DENIED };
 enum model_path_type { MODEL_EXACT, MODEL_PREFIX };
 
+/* Its text is that of the store's objects or of the model. */
 struct model_route {
-	struct model_route *next; /* next of its host, in order of age */
+	const struct model_route *next; /* next of its host, in order of age */
 	struct span path; /* begins with '/'; as requests are compared: unreserved bytes plain,
 				      * '%' and what no path may hold percent-encoded in capitals */
 	enum model_path_type type;
@@ -122,39 +128,51 @@ struct model_route {
 	struct span ingress;
 	struct span service;      /* as written */
 	struct span service_port; /* as written */
-	struct span field;        /* "spec.rules[0].http.paths[1]" */
 };
 
 struct model_host {
-	struct map_entry by_name;
-	struct model_host *next; /* in order of first mention */
-	struct span name; /* lower case; "*.shop.example" for a wildcard; empty: every other host */
-	struct model_route *first;
-	struct model_route **last;
+	struct map_entry
+		by_name; /* key: lower case; "*.shop.example" for a wildcard; empty: every other host */
+	struct list link; /* in model.hosts */
+	const struct model_route *first;
 	uint32_t route_count;
 };
 
 struct model {
-	struct arena
-		arena; /* owns everything below; borrows text of the store's objects while it lives */
 	struct model_settings settings;
 	struct map hosts_by_name;
-	struct model_host *first_host;
-	struct model_host **last_host;
-	uint32_t host_count;
-	uint32_t route_count;
+	struct list hosts; /* by link: in order of first mention, as far as they came together */
 	struct map upstreams_by_key;
-	struct model_upstream *first_upstream;
-	struct model_upstream **last_upstream;
-	uint32_t upstream_count;
+	struct list upstreams;  /* by link, likewise */
+	uint32_t route_count;   /* of all hosts */
 	uint32_t ingress_count; /* those that are served */
 };
 
-/* The whole model of a store. diagnostics gets what is wrong; served objects without fault add nothing. The store
- * must not change while the model lives, but for EndpointSlices. */
+/* What an update made anew, by name; also what is not there any more. */
+struct model_changes {
+	bool everything; /* settings too; the lists are empty */
+	const struct span *hosts;
+	size_t host_count;
+	const struct span *upstreams; /* keys */
+	size_t upstream_count;
+};
+
+/* An empty model, to be updated. The three are kept; sink is told what is wrong with objects; NULL: nobody is. */
+struct model *model_new(const struct store *store, const struct model_options *options,
+			const struct diagnostic_sink *sink);
+
+/* The sink is told nothing. */
+void model_free(struct model *model);
+
+/* The model becomes that of the store as it is, by the changes that the store has noted (not to be forgotten
+ * before). Valid until the next update. The first update makes everything. Between a change of the store and
+ * the update nothing may be read from the model but upstreams: text of objects that went is gone. */
+const struct model_changes *model_update(struct model *model);
+
+/* A model made at once; for commands. The store must not change while it lives, and has noted everything as changed.
+ * diagnostics gets what is wrong. */
 struct model *model_build(const struct store *store, const struct model_options *options,
 			  struct diagnostics *diagnostics);
-void model_free(struct model *model);
 
 /* The endpoints of one upstream that may get requests now, without duplicates, in the order of address
  * and port: those that are ready, or where there is none those that serve while they terminate (Kubernetes API spec,

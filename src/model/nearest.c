@@ -55,6 +55,14 @@ static void strip_common(struct span *a, struct span *b)
 	}
 }
 
+/* Of names that are as near, the first in the alphabet: what is said does not depend on the order of a map. */
+static bool is_nearer(const struct nearest *nearest, struct span name, unsigned edits)
+{
+	if (edits != nearest->distance)
+		return edits < nearest->distance;
+	return nearest->best.ptr != NULL && span_compare(name, nearest->best) < 0;
+}
+
 void nearest_offer(struct nearest *nearest, struct span name)
 {
 	size_t longer = name.len > nearest->wanted.len ? name.len : nearest->wanted.len;
@@ -63,11 +71,11 @@ void nearest_offer(struct nearest *nearest, struct span name)
 	struct span offered = name;
 	unsigned edits;
 
-	if (longer > NAME_MAX_BYTES || longer - shorter >= nearest->distance)
+	if (longer > NAME_MAX_BYTES || longer - shorter > nearest->distance)
 		return;
 	strip_common(&wanted, &offered);
 	edits = distance(wanted, offered);
-	if (edits >= nearest->distance)
+	if (!is_nearer(nearest, name, edits))
 		return;
 	nearest->best = name;
 	nearest->distance = edits;

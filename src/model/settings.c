@@ -51,7 +51,7 @@ enum { KEY_COUNT = sizeof(keys) / sizeof(keys[0]) };
 struct reading {
 	struct build *build;
 	struct config *config;
-	struct arena *arena; /* of the model */
+	struct arena *arena; /* that lasts */
 	bool has_networks;
 };
 
@@ -402,7 +402,7 @@ static void report_trust(const struct reading *reading, const struct config_map 
 
 void settings_read(struct build *build, const struct config_map *map, struct config *config)
 {
-	struct reading reading = {.build = build, .config = config, .arena = &build->model->arena};
+	struct reading reading = {.build = build, .config = config, .arena = &build->lasting};
 	struct buf field = {0};
 
 	for (uint32_t i = 0; i < map->data.count; i++) {

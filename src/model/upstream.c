@@ -2,8 +2,10 @@
 #include "model/upstream.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "base/list.h"
+#include "base/bug.h"
+#include "base/memory.h"
 #include "model/nearest.h"
 #include "model/rule_text.h"
 
@@ -189,50 +191,177 @@ static uint16_t external_port(const struct wanted *wanted)
 	return wanted->port->target_number != 0 ? wanted->port->target_number : wanted->port->port;
 }
 
-/* The upstream of that Service and spelling, new or not; NULL when it cannot be, which is reported once. */
-static const struct model_upstream *get_upstream(struct build *build, const struct wanted *wanted)
+static struct upstream *upstream_of(struct map_entry *entry)
 {
-	struct model *model = build->model;
-	const struct object *service = &wanted->service->object;
-	const struct span key_parts[] = {service->by_name.key, S(":"), wanted->spelled};
-	const struct span name_parts[] = {service->namespace, S("-"), service->name, S("-"),
-					  wanted->spelled};
-	struct span key = build_join(&model->arena, key_parts, 3);
-	struct map_entry *entry = map_find(&model->upstreams_by_key, key);
-	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
-	struct model_upstream *upstream;
+	return entry == NULL ? NULL : container_of(entry, struct upstream, model.by_key);
+}
 
-	if (entry != NULL)
-		return container_of(entry, struct model_upstream, by_key);
-	if (map_find(&build->refused, key) != NULL)
-		return NULL;
-	if ((external && !can_follow(build, wanted->service)) ||
-	    (wanted->port != NULL && !can_speak(build, wanted))) {
-		entry = arena_take_zero(&build->arena, sizeof(*entry));
-		entry->key = key;
-		map_add(&build->refused, entry);
-		return NULL;
+static struct span put(char **at, struct span text)
+{
+	struct span copy = {*at, text.len};
+
+	if (text.len > 0)
+		memcpy(*at, text.ptr, text.len);
+	*at += text.len;
+	return copy;
+}
+
+static void set_ports(struct model_upstream *model, const struct wanted *wanted, char **at)
+{
+	if (wanted->service->type == SERVICE_EXTERNAL_NAME) {
+		model->external_name = put(at, wanted->service->external_name);
+		model->external_port = external_port(wanted);
+		return;
 	}
-	upstream = arena_take_zero(&model->arena, sizeof(*upstream));
-	upstream->by_key.key = key;
-	upstream->namespace = service->namespace;
-	upstream->service = service->name;
-	upstream->name = build_join(&model->arena, name_parts, 5);
-	if (external) {
-		upstream->external_name = wanted->service->external_name;
-		upstream->external_port = external_port(wanted);
-	} else {
-		upstream->port_name = wanted->port->name;
-		upstream->target_number = wanted->port->target_number;
-		/* targetPort that is not given is the port itself */
-		if (upstream->target_number == 0 && wanted->port->target_name.len == 0)
-			upstream->target_number = wanted->port->port;
-	}
-	upstream->number = model->upstream_count++;
-	map_add(&model->upstreams_by_key, &upstream->by_key);
-	*model->last_upstream = upstream;
-	model->last_upstream = &upstream->next;
+	model->port_name = put(at, wanted->port->name);
+	model->target_number = wanted->port->target_number;
+	/* targetPort that is not given is the port itself */
+	if (model->target_number == 0 && wanted->port->target_name.len == 0)
+		model->target_number = wanted->port->port;
+}
+
+static struct upstream *new_upstream(struct build *build, const struct wanted *wanted,
+				     struct span key)
+{
+	const struct object *service = &wanted->service->object;
+	const struct span name[] = {service->namespace, S("-"), service->name, S("-"),
+				    wanted->spelled};
+	struct span joined = build_join(&build->arena, name, 5);
+	size_t size = key.len + joined.len + service->namespace.len + service->name.len +
+		      wanted->service->external_name.len +
+		      (wanted->port == NULL ? 0 : wanted->port->name.len);
+	struct upstream *upstream = memory_new(sizeof(*upstream) + size);
+	char *at = upstream->text;
+
+	upstream->model.by_key.key = put(&at, key);
+	upstream->model.name = put(&at, joined);
+	upstream->model.namespace = put(&at, service->namespace);
+	upstream->model.service = put(&at, service->name);
+	set_ports(&upstream->model, wanted, &at);
+	list_init(&upstream->model.link);
+	list_init(&upstream->of_service);
+	list_init(&upstream->unheld);
 	return upstream;
+}
+
+/* What is wrong with it is found once, whoever leads to it. */
+static bool can_be(struct build *build, const struct wanted *wanted, struct upstream *upstream)
+{
+	struct diagnostics *outer = build->diagnostics;
+	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
+	bool result;
+
+	build->diagnostics = diagnostics_new();
+	result = !(external && !can_follow(build, wanted->service)) &&
+		 !(wanted->port != NULL && !can_speak(build, wanted));
+	diagnostics_replace(&upstream->diagnostics, build->diagnostics, build->sink);
+	build->diagnostics = outer;
+	return result;
+}
+
+/* The upstream of that Service and spelling, new or not. */
+static struct upstream *get_upstream(struct build *build, const struct wanted *wanted)
+{
+	const struct object *service = &wanted->service->object;
+	const struct span parts[] = {service->by_name.key, S(":"), wanted->spelled};
+	struct span key = build_join(&build->arena, parts, 3);
+	struct upstream *upstream = upstream_of(map_find(&build->model.upstreams_by_key, key));
+
+	if (upstream == NULL)
+		upstream = upstream_of(map_find(&build->refused, key));
+	if (upstream != NULL)
+		return upstream;
+	upstream = new_upstream(build, wanted, key);
+	list_map_add(&build->upstreams_by_service, service->by_name.key, &upstream->of_service);
+	list_add_last(&build->unheld, &upstream->unheld);
+	upstream->is_refused = !can_be(build, wanted, upstream);
+	if (upstream->is_refused) {
+		map_add(&build->refused, &upstream->model.by_key);
+		return upstream;
+	}
+	map_add(&build->model.upstreams_by_key, &upstream->model.by_key);
+	list_add_last(&build->model.upstreams, &upstream->model.link);
+	build_note_upstream(build, upstream->model.by_key.key);
+	return upstream;
+}
+
+void upstream_hold(struct upstream *upstream)
+{
+	upstream->holders++;
+	list_remove(&upstream->unheld);
+}
+
+void upstream_release(struct build *build, struct upstream *upstream)
+{
+	BUG_ON(upstream->holders == 0);
+	if (--upstream->holders == 0)
+		list_add_last(&build->unheld, &upstream->unheld);
+}
+
+/* It is there in name alone until the next update. */
+static void leave(struct build *build, struct upstream *upstream)
+{
+	const struct span parts[] = {upstream->model.namespace, S("/"), upstream->model.service};
+
+	list_map_remove(&build->upstreams_by_service, build_join(&build->arena, parts, 3),
+			&upstream->of_service);
+	map_remove(upstream->is_refused ? &build->refused : &build->model.upstreams_by_key,
+		   &upstream->model.by_key);
+	list_remove(&upstream->model.link);
+	if (!upstream->is_refused)
+		build_note_upstream(build, upstream->model.by_key.key);
+	diagnostics_drop(&upstream->diagnostics, build->sink);
+	list_remove(&upstream->unheld);
+	list_add_last(&build->gone_upstreams, &upstream->unheld);
+}
+
+void upstream_forget_service(struct build *build, struct span service)
+{
+	struct list *upstreams;
+
+	while ((upstreams = list_map_find(&build->upstreams_by_service, service)) != NULL) {
+		struct upstream *upstream = container_of(upstreams->next, struct upstream,
+							 of_service);
+
+		BUG_ON(upstream->holders > 0);
+		leave(build, upstream);
+	}
+}
+
+void upstream_forget_unheld(struct build *build)
+{
+	list_for_each_safe (link, &build->unheld)
+		leave(build, container_of(link, struct upstream, unheld));
+}
+
+void upstream_free_gone(struct build *build)
+{
+	list_for_each_safe (link, &build->gone_upstreams) {
+		struct upstream *upstream = container_of(link, struct upstream, unheld);
+
+		list_remove(link);
+		diagnostics_free(upstream->diagnostics);
+		free(upstream);
+	}
+}
+
+static void leave_all(struct build *build, struct map *map)
+{
+	struct map_entry *entry = map_next(map, NULL);
+
+	while (entry != NULL) {
+		struct upstream *upstream = upstream_of(entry);
+
+		entry = map_next(map, entry);
+		leave(build, upstream);
+	}
+}
+
+void upstream_free_all(struct build *build)
+{
+	leave_all(build, &build->model.upstreams_by_key);
+	leave_all(build, &build->refused);
+	upstream_free_gone(build);
 }
 
 /* Whether one Service port is meant; what is not is reported. */
@@ -273,43 +402,59 @@ static bool check_backend(struct build *build, const struct ingress *ingress,
 	return fault == NULL;
 }
 
-static struct span spell_number(struct build *build, uint16_t number)
+static struct span spell_number(struct arena *arena, uint16_t number)
 {
 	char text[8];
 	int length = snprintf(text, sizeof(text), "%u", number);
 
-	return arena_copy(&build->model->arena, span_make(text, (size_t)length));
+	return arena_copy(arena, span_make(text, (size_t)length));
 }
 
-bool upstream_resolve(struct build *build, const struct ingress *ingress,
+/* Where requests go that mean this port; the intent holds it. */
+static void resolve_port(struct build *build, struct intent *intent, struct span path,
+			 struct wanted *wanted, struct target *target)
+{
+	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
+	struct upstream *upstream;
+
+	wanted->port = find_port(wanted);
+	if (wanted->port == NULL && (!external || wanted->number == 0)) {
+		report_missing_port(build, intent->ingress, path, wanted);
+		return;
+	}
+	upstream = get_upstream(build, wanted);
+	intent_hold(intent, upstream);
+	if (upstream->is_refused)
+		return;
+	target->upstream = upstream;
+	target->answer = MODEL_PROXY;
+}
+
+bool upstream_resolve(struct build *build, struct intent *intent,
 		      const struct ingress_backend *backend, struct span path,
 		      struct target *target)
 {
+	const struct ingress *ingress = intent->ingress;
+	const struct span service[] = {ingress->object.namespace, S("/"), backend->service_name};
 	struct wanted wanted = {.spelled = backend->port_name};
-	bool external;
 
 	*target = (struct target){.answer = MODEL_NO_SERVICE, .service = backend->service_name};
 	if (!check_backend(build, ingress, backend, path))
 		return false;
 	if (wanted.spelled.len == 0) {
 		wanted.number = (uint16_t)backend->port_number;
-		wanted.spelled = spell_number(build, wanted.number);
+		wanted.spelled = spell_number(&intent->arena, wanted.number);
 	}
 	target->port = wanted.spelled;
+	intent_use_service(build, intent, build_join(&build->arena, service, 3));
 	wanted.service = store_find_service(build->store, ingress->object.namespace,
 					    backend->service_name);
 	if (wanted.service == NULL) {
+		intent_miss_service(build, intent);
 		report_missing_service(build, ingress, path, backend->service_name);
-		return true;
+	} else {
+		resolve_port(build, intent, path, &wanted, target);
 	}
-	wanted.port = find_port(&wanted);
-	external = wanted.service->type == SERVICE_EXTERNAL_NAME;
-	if (wanted.port == NULL && (!external || wanted.number == 0)) {
-		report_missing_port(build, ingress, path, &wanted);
-		return true;
-	}
-	target->upstream = get_upstream(build, &wanted);
-	target->answer = target->upstream == NULL ? MODEL_NO_SERVICE : MODEL_PROXY;
 	return true;
 }
 
@@ -327,6 +472,7 @@ struct target upstream_default(struct build *build)
 	struct span name = build->options->default_backend;
 	struct span namespace = span_cut(&name, '/');
 	struct wanted wanted = {0};
+	struct upstream *upstream;
 
 	if (namespace.len == 0)
 		return target;
@@ -343,12 +489,14 @@ struct target upstream_default(struct build *build)
 		return target;
 	}
 	wanted.number = wanted.port->port;
-	wanted.spelled = spell_number(build, wanted.number);
-	target.upstream = get_upstream(build, &wanted);
-	if (target.upstream == NULL)
+	wanted.spelled = spell_number(&build->lasting, wanted.number);
+	upstream = get_upstream(build, &wanted);
+	upstream_hold(upstream);
+	if (upstream->is_refused)
 		return target;
+	target.upstream = upstream;
 	target.answer = MODEL_PROXY;
-	target.service = wanted.service->object.name;
+	target.service = upstream->model.service;
 	target.port = wanted.spelled;
 	return target;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tables a worker obeys, and which endpoints are in them. New shards are mapped, verified, and take effect between two events by the swap of
- * pointers; an old shard of routes stays mapped until its last request has ended.
+/* The tables a worker obeys, and which endpoints are in them. New shards are mapped, verified, and take effect between
+ * two events by the swap of pointers; an old shard of routes stays mapped until its last request has ended.
  */
 #pragma once
 

@@ -24,8 +24,8 @@
  * the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
  * with such zeros too: a content has one form, so equal contents are equal bytes.
  *
- * Shards of one set that lie one behind the other, in ascending order, are a bundle: what is sealed, sent, and stored in
- * a file.
+ * Shards of one set that lie one behind the other, in ascending order, are a bundle: what is sealed, sent, and
+ * stored in a file.
  */
 #pragma once
 

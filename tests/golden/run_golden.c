@@ -174,17 +174,31 @@ static void print_segments(struct golden *golden, const struct buf *routes,
 	shards_fini(&verified_endpoints);
 }
 
+static void on_new(void *owner, const struct diagnostics *list)
+{
+	struct golden *golden = owner;
+
+	diagnostics_append(&golden->diagnostics, list);
+}
+
+static void on_gone(void *owner, const struct diagnostics *list)
+{
+	(void)owner;
+	(void)list;
+	die("something is gone that was compiled once", "");
+}
+
 static void compile(struct golden *golden)
 {
+	const struct diagnostic_sink sink = {golden, on_new, on_gone};
 	struct model *model = model_build(&golden->store, &golden->options, &golden->diagnostics);
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(&sink);
 	struct buf routes = {0};
 	struct buf endpoints = {0};
 
 	compiler_note(compiler, model, NULL, 1);
 	compile_routes(compiler, model, &golden->options, 1, 0, &routes);
 	compile_endpoints(compiler, &golden->store, &golden->options, 1, 0, &endpoints);
-	compiler_diagnose(compiler, &golden->diagnostics);
 	print_diagnostics(golden);
 	print_segments(golden, &routes, &endpoints);
 	buf_fini(&routes);

@@ -19,58 +19,69 @@ void given_endpoints(const char *text)
 	known_endpoints = text;
 }
 
-static struct model *model_new(void)
-{
-	struct model *model = memory_new(sizeof(*model));
+/* A model by hand. */
+struct hand_model {
+	struct model model; /* first */
+	struct arena arena;
+};
 
-	arena_init(&model->arena, NULL, 0, SIZE_MAX);
+struct hand_host {
+	struct model_host host; /* first */
+	struct model_route *last;
+};
+
+static struct arena *arena_of(struct model *model)
+{
+	return &((struct hand_model *)model)->arena;
+}
+
+static struct model *model_by_hand(void)
+{
+	struct model *model = memory_new(sizeof(struct hand_model));
+
+	arena_init(arena_of(model), NULL, 0, SIZE_MAX);
 	map_init(&model->hosts_by_name);
 	map_init(&model->upstreams_by_key);
-	model->last_host = &model->first_host;
-	model->last_upstream = &model->first_upstream;
+	list_init(&model->hosts);
+	list_init(&model->upstreams);
 	model->settings.header_line_bytes = 8192;
 	model->settings.header_total_bytes = 32768;
 	return model;
 }
 
-static struct model_host *host_of(struct model *model, struct span name)
+static struct hand_host *host_of(struct model *model, struct span name)
 {
-	struct model_host *host;
+	struct map_entry *entry = map_find(&model->hosts_by_name, name);
+	struct hand_host *host;
 
-	for (host = model->first_host; host != NULL; host = host->next)
-		if (span_equals(host->name, name))
-			return host;
-	host = arena_take_zero(&model->arena, sizeof(*host));
-	host->name = name;
-	host->last = &host->first;
-	host->by_name.key = name;
-	map_add(&model->hosts_by_name, &host->by_name);
-	*model->last_host = host;
-	model->last_host = &host->next;
-	model->host_count++;
+	if (entry != NULL)
+		return container_of(entry, struct hand_host, host.by_name);
+	host = arena_take_zero(arena_of(model), sizeof(*host));
+	host->host.by_name.key = name;
+	map_add(&model->hosts_by_name, &host->host.by_name);
+	list_add_last(&model->hosts, &host->host.link);
 	return host;
 }
 
-static struct model_upstream *upstream_of(struct model *model, struct span backend)
+struct model_upstream *given_upstream(struct model *model, const char *backend)
 {
-	struct span key = arena_printf(&model->arena, "shop/%.*s", (int)backend.len, backend.ptr);
-	struct model_upstream *upstream;
-	struct span port = backend;
+	struct arena *arena = arena_of(model);
+	struct span key = arena_printf(arena, "shop/%s", backend);
+	struct map_entry *entry = map_find(&model->upstreams_by_key, key);
+	struct span port = span_skip(key, sizeof("shop/") - 1);
 	struct span service = span_cut(&port, ':');
+	struct model_upstream *upstream;
 
-	for (upstream = model->first_upstream; upstream != NULL; upstream = upstream->next)
-		if (span_equals(upstream->by_key.key, key))
-			return upstream;
-	upstream = arena_take_zero(&model->arena, sizeof(*upstream));
+	if (entry != NULL)
+		return container_of(entry, struct model_upstream, by_key);
+	upstream = arena_take_zero(arena, sizeof(*upstream));
 	upstream->by_key.key = key;
-	upstream->name = arena_printf(&model->arena, "shop-%.*s-%.*s", (int)service.len,
-				      service.ptr, (int)port.len, port.ptr);
+	upstream->name = arena_printf(arena, "shop-%.*s-%.*s", (int)service.len, service.ptr,
+				      (int)port.len, port.ptr);
 	upstream->namespace = S("shop");
 	upstream->service = service;
-	upstream->number = model->upstream_count++;
 	map_add(&model->upstreams_by_key, &upstream->by_key);
-	*model->last_upstream = upstream;
-	model->last_upstream = &upstream->next;
+	list_add_last(&model->upstreams, &upstream->link);
 	return upstream;
 }
 
@@ -86,7 +97,7 @@ static void set_target(struct model *model, struct model_route *route, struct sp
 		route->answer = MODEL_DENIED;
 	} else {
 		route->answer = MODEL_PROXY;
-		route->upstream = upstream_of(model, backend);
+		route->upstream = given_upstream(model, arena_copy(arena_of(model), backend).ptr);
 		route->service = span_cut(&port, ':');
 		route->service_port = port;
 	}
@@ -96,27 +107,31 @@ static void add_route(struct model *model, struct span line)
 {
 	struct span host_name = span_cut(&line, ' ');
 	struct span type = span_cut(&line, ' ');
-	struct model_route *route = arena_take_zero(&model->arena, sizeof(*route));
-	struct model_host *host = host_of(model,
-					  span_equals(host_name, S("-")) ? S("") : host_name);
+	struct model_route *route = arena_take_zero(arena_of(model), sizeof(*route));
+	struct hand_host *host = host_of(model, span_equals(host_name, S("-")) ? S("") : host_name);
 
 	route->path = span_cut(&line, ' ');
 	route->type = span_equals(type, S("Exact")) ? MODEL_EXACT : MODEL_PREFIX;
 	route->implicit = span_equals(type, S("Root"));
 	route->policy = &plain_policy;
-	route->namespace = S("shop");
-	route->ingress = S("web");
+	if (!route->implicit || !span_equals(line, S("-> built-in"))) {
+		route->namespace = S("shop");
+		route->ingress = S("web");
+	}
 	assert_true(span_equals(span_cut(&line, ' '), S("->")));
-	set_target(model, route, line);
-	*host->last = route;
-	host->last = &route->next;
-	host->route_count++;
+	set_target(model, route, span_equals(line, S("built-in")) ? S("404") : line);
+	if (host->last == NULL)
+		host->host.first = route;
+	else
+		host->last->next = route;
+	host->last = route;
+	host->host.route_count++;
 	model->route_count++;
 }
 
 struct model *given_model(const char *text)
 {
-	struct model *model = model_new();
+	struct model *model = model_by_hand();
 	struct span rest = span_from(text);
 
 	while (rest.len > 0)
@@ -129,7 +144,7 @@ void given_model_end(struct model *model)
 {
 	map_fini(&model->hosts_by_name);
 	map_fini(&model->upstreams_by_key);
-	arena_fini(&model->arena);
+	arena_fini(arena_of(model));
 	free(model);
 }
 
@@ -205,7 +220,7 @@ static void apply(struct shards *table, const struct buf *bundle)
 }
 
 void compiled_update(struct compiled *compiled, struct compiler *compiler,
-		     const struct model *model, const struct compile_changes *changes,
+		     const struct model *model, const struct model_changes *changes,
 		     uint64_t generation)
 {
 	static const struct model_options options;

@@ -19,9 +19,12 @@
 
 /* One route a line: "shop.example Prefix /cart -> cart:80". Host "-": every other host, which is there in any
  * case. Type: Exact, Prefix, or Root for an implicit Prefix. Services lie in the namespace shop, the rules in its
- * Ingress web. Instead of a service: "404", "503" or "denied". */
+ * Ingress web. Instead of a service: "404", "503", "denied", or with Root "built-in" for a 404 of no Ingress. */
 struct model *given_model(const char *text);
 void given_model_end(struct model *model);
+
+/* That of "cart:80", to be changed. */
+struct model_upstream *given_upstream(struct model *model, const char *backend);
 
 /* What model_endpoints finds from now on: one upstream a line, "cart:80 10.0.0.1:80 !10.0.0.2:80"; '!':
  * terminating. Others have none. text must live as long. */
@@ -46,7 +49,7 @@ void compiled_end(struct compiled *compiled);
 
 /* Both tables become what the compiler makes of these changes. */
 void compiled_update(struct compiled *compiled, struct compiler *compiler,
-		     const struct model *model, const struct compile_changes *changes,
+		     const struct model *model, const struct model_changes *changes,
 		     uint64_t generation);
 
 /* The upstream that a route leads to; NULL: it is not in the table. */

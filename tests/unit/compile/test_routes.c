@@ -3,7 +3,7 @@
 
 static void each_rule_leads_to_the_upstream_of_its_service(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("shop.example Prefix /cart -> cart:80\n"
 					  "*.shop.example Exact /w -> wild:http\n"
 					  "- Prefix / -> other:80");
@@ -27,7 +27,7 @@ static void each_rule_leads_to_the_upstream_of_its_service(void **state)
 
 static void a_route_knows_its_object_its_type_and_its_path(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("shop.example Exact /cart/ -> cart:http\n"
 					  "shop.example Root / -> 404");
 	struct compiled *table = compiled(compiler, model, 1);
@@ -51,7 +51,7 @@ static void a_route_knows_its_object_its_type_and_its_path(void **state)
 
 static void what_does_not_go_to_a_service_has_no_upstream(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("shop.example Prefix / -> 404\n"
 					  "shop.example Prefix /missing -> 503\n"
 					  "shop.example Prefix /guarded -> denied");
@@ -71,7 +71,7 @@ static void what_does_not_go_to_a_service_has_no_upstream(void **state)
 
 static void equal_policies_and_objects_are_stored_once(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("a.example Prefix / -> cart:80\n"
 					  "b.example Prefix / -> cart:80\n"
 					  "b.example Prefix /x -> other:80");
@@ -92,7 +92,7 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 {
 	const struct model_options options = {.tenant_destinations_free = true};
 	struct ip_network network = {.prefix_bits = 104, .ip.bytes[10] = 0xff};
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("");
 	struct buf bytes = {0};
 	struct routes routes;
@@ -147,7 +147,7 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 
 static void routes_of_one_ingress_service_and_host_share_a_row(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct model *model = given_model("a.example Prefix /1 -> cart:80\n"
 					  "a.example Prefix /2 -> cart:80\n"
 					  "a.example Prefix /3 -> other:80\n"
@@ -168,13 +168,10 @@ static void routes_of_one_ingress_service_and_host_share_a_row(void **state)
 
 static void a_route_of_no_ingress_has_row_zero_and_no_object(void **state)
 {
-	struct compiler *compiler = compiler_new();
-	struct model *model = given_model("- Root / -> 404");
-	struct compiled *table;
+	struct compiler *compiler = compiler_new(NULL);
+	struct model *model = given_model("- Root / -> built-in");
 
-	model->first_host->first->namespace = S("");
-	model->first_host->first->ingress = S("");
-	table = compiled(compiler, model, 1);
+	struct compiled *table = compiled(compiler, model, 1);
 
 	assert_int_equal(compiled_route(table, "any", "/")->stat_row, 0);
 	assert_int_equal(compiled_route(table, "any", "/")->object, TABLE_NONE);
@@ -188,7 +185,7 @@ static void equal_models_make_equal_bytes(void **state)
 {
 	const char *text = "shop.example Prefix /cart -> cart:80\n*.shop.example Exact /w -> w:80\n"
 			   "shop.example Prefix /cart/items -> items:80";
-	struct compiler *compilers[2] = {compiler_new(), compiler_new()};
+	struct compiler *compilers[2] = {compiler_new(NULL), compiler_new(NULL)};
 	struct model *models[2] = {given_model(text), given_model(text)};
 	struct compiled *tables[2];
 

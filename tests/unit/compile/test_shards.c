@@ -78,7 +78,7 @@ struct changed {
 	char upstreams[HOSTS * 4][24];
 	struct span host_spans[HOSTS * 4];
 	struct span upstream_spans[HOSTS * 4];
-	struct compile_changes changes;
+	struct model_changes changes;
 };
 
 static void note_host(struct changed *changed, unsigned host)
@@ -121,7 +121,7 @@ static uint32_t count_segments(const struct buf *bundle)
 
 static void many_things_are_in_many_shards(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct compiled *table;
 
@@ -140,7 +140,7 @@ static void many_things_are_in_many_shards(void **state)
 
 static void a_change_of_one_host_compiles_its_shard_alone(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct changed *changed = changed_new();
 	struct compiled *table;
@@ -165,7 +165,7 @@ static void a_change_of_one_host_compiles_its_shard_alone(void **state)
 
 static void a_change_of_endpoints_compiles_their_shard_alone(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct changed *changed = changed_new();
 	struct compiled *table;
@@ -190,7 +190,7 @@ static void a_change_of_endpoints_compiles_their_shard_alone(void **state)
 
 static void nothing_is_compiled_where_nothing_changed(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct changed *changed = changed_new();
 	struct compiled *table;
@@ -211,7 +211,7 @@ static void nothing_is_compiled_where_nothing_changed(void **state)
 /* The number of shards follows the number of hosts, but by far and not at once. */
 static void shards_become_more_only_when_they_are_much_too_large(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct changed *changed = changed_new();
 	struct compiled *table;
@@ -245,7 +245,7 @@ static void shards_become_more_only_when_they_are_much_too_large(void **state)
 
 static void names_that_begin_at_one_bucket_get_another_seed(void **state)
 {
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct buf text = {0};
 	struct model *model;
 	struct compiled *table;
@@ -371,7 +371,7 @@ static void any_changes_make_the_table_that_is_made_anew(void **state)
 {
 	enum { ROUNDS = 200 };
 	uint64_t seed = (uint64_t)time(NULL);
-	struct compiler *compiler = compiler_new();
+	struct compiler *compiler = compiler_new(NULL);
 	struct world *world = given_world();
 	struct random random;
 	struct compiled *table;
@@ -381,7 +381,7 @@ static void any_changes_make_the_table_that_is_made_anew(void **state)
 	model_of(world);
 	table = compiled(compiler, world->model, 1);
 	for (uint64_t round = 2; round < ROUNDS; round++) {
-		struct compiler *fresh = compiler_new();
+		struct compiler *fresh = compiler_new(NULL);
 		struct changed *changed = changed_new();
 		struct compiled *anew;
 		struct buf texts[2] = {0};
@@ -404,7 +404,7 @@ static void any_changes_make_the_table_that_is_made_anew(void **state)
 		free(changed);
 	}
 	compiler_release(compiler, ROUNDS);
-	compiled_update(table, compiler, world->model, &(struct compile_changes){0}, ROUNDS);
+	compiled_update(table, compiler, world->model, &(struct model_changes){0}, ROUNDS);
 	for (unsigned i = 0; i < HOSTS; i++) {
 		char key[24];
 

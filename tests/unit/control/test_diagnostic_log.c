@@ -11,7 +11,8 @@ struct world {
 	struct diagnostic_log log;
 	struct diagnostics first;
 	struct diagnostics second;
-	int said[2]; /* pipe in place of standard error */
+	struct diagnostics shown[2]; /* as they were at the last update */
+	int said[2];                 /* pipe in place of standard error */
 	int saved;
 };
 
@@ -22,6 +23,8 @@ static int set_up(void **state)
 	diagnostic_log_init(&world->log);
 	diagnostics_init(&world->first);
 	diagnostics_init(&world->second);
+	diagnostics_init(&world->shown[0]);
+	diagnostics_init(&world->shown[1]);
 	assert_int_equal(pipe2(world->said, O_NONBLOCK), 0);
 	assert_true(fcntl(world->said[1], F_SETPIPE_SZ, 1 << 20) > 0);
 	world->saved = dup(STDERR_FILENO);
@@ -36,6 +39,8 @@ static int tear_down(void **state)
 	diagnostic_log_fini(&world->log);
 	diagnostics_fini(&world->first);
 	diagnostics_fini(&world->second);
+	diagnostics_fini(&world->shown[0]);
+	diagnostics_fini(&world->shown[1]);
 	close(world->said[0]);
 	close(world->said[1]);
 	close(world->saved);
@@ -48,15 +53,27 @@ static void note(struct diagnostics *list, enum diagnostic_id id, const char *te
 	diagnostics_add_place(list, id, S("web.yaml"), 3, 5, "%s", text);
 }
 
-/* What is logged by one update; valid until the next. */
+static void show(struct diagnostics *shown, const struct diagnostics *list)
+{
+	diagnostics_fini(shown);
+	diagnostics_init(shown);
+	diagnostics_append(shown, list);
+}
+
+/* What is logged once the lists are as they are now; valid until the next. */
 static const char *update(struct world *world)
 {
 	static char text[1 << 20];
-	const struct diagnostics *const lists[] = {&world->first, &world->second};
 	ssize_t got;
 
+	diagnostic_log_add(&world->log, &world->first);
+	diagnostic_log_add(&world->log, &world->second);
+	diagnostic_log_remove(&world->log, &world->shown[0]);
+	diagnostic_log_remove(&world->log, &world->shown[1]);
+	show(&world->shown[0], &world->first);
+	show(&world->shown[1], &world->second);
 	dup2(world->said[1], STDERR_FILENO);
-	diagnostic_log_update(&world->log, lists, 2);
+	diagnostic_log_say(&world->log);
 	dup2(world->saved, STDERR_FILENO);
 	got = read(world->said[0], text, sizeof(text) - 1);
 	text[got > 0 ? got : 0] = '\0';
@@ -155,6 +172,34 @@ static void a_text_cannot_forge_a_line(void **state)
 	assert_int_equal(count_lines(update(world)), 1);
 }
 
+static void what_came_and_went_between_two_times_is_not_said(void **state)
+{
+	struct world *world = *state;
+
+	note(&world->second, DIAGNOSTIC_SYNTAX, "soon mended");
+	diagnostic_log_add(&world->log, &world->second);
+	diagnostic_log_remove(&world->log, &world->second);
+	diagnostics_fini(&world->second);
+	diagnostics_init(&world->second);
+
+	assert_string_equal(update(world), "");
+	assert_int_equal(world->log.counts[DIAGNOSTIC_SYNTAX], 0);
+}
+
+static void what_goes_and_comes_again_between_two_times_is_not_said_again(void **state)
+{
+	struct world *world = *state;
+
+	note(&world->first, DIAGNOSTIC_SYNTAX, "still there");
+	update(world);
+
+	diagnostic_log_remove(&world->log, &world->first);
+	diagnostic_log_add(&world->log, &world->first);
+
+	assert_string_equal(update(world), "");
+	assert_int_equal(world->log.counts[DIAGNOSTIC_SYNTAX], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +210,8 @@ int main(void)
 		TEST(two_lists_that_say_the_same_say_it_once),
 		TEST(a_flood_is_cut_and_its_rest_counted),
 		TEST(a_text_cannot_forge_a_line),
+		TEST(what_came_and_went_between_two_times_is_not_said),
+		TEST(what_goes_and_comes_again_between_two_times_is_not_said_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

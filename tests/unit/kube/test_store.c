@@ -3,8 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
+
+#include "base/list.h"
 
 static struct store store;
 
@@ -104,30 +107,83 @@ static void the_same_version_changes_nothing(void **state)
 	(void)state;
 	first->resource_version = again->resource_version = S("7");
 	store_upsert(&store, first);
-	store_take_changes(&store);
+	store_forget_changes(&store);
 
 	store_upsert(&store, again);
 
-	assert_false(store_take_changes(&store).routes);
+	assert_false(store_has_changes(&store));
 	assert_int_equal(store_find_service(&store, S("shop"), S("web"))->object.created, 1);
 }
 
-static void changes_are_told_by_what_depends_on_them_and_once(void **state)
+/* What is told of shop/web; NULL: nothing. */
+static const struct store_change *change_of_web(enum object_kind kind)
+{
+	struct map_entry *entry = map_find(&store.changes.changed[kind], S("shop/web"));
+
+	return entry == NULL ? NULL : container_of(entry, struct store_change, by_name);
+}
+
+static void at_first_everything_has_changed(void **state)
+{
+	(void)state;
+	assert_true(store.changes.everything);
+	store_upsert(&store, given_service("web", 1));
+	assert_int_equal(store.changes.count, 0);
+
+	store_forget_changes(&store);
+
+	assert_false(store_has_changes(&store));
+}
+
+static void a_change_is_told_as_it_was_and_as_it_is_however_often(void **state)
 {
 	(void)state;
 	store_upsert(&store, given_service("web", 1));
-	struct store_changes service = store_take_changes(&store);
-	store_upsert(&store, given_slice("web-1", "web"));
-	struct store_changes slice = store_take_changes(&store);
-	store_delete(&store, OBJECT_SERVICE, S("shop"), S("nobody"));
-	struct store_changes nothing = store_take_changes(&store);
-	store_delete(&store, OBJECT_ENDPOINT_SLICE, S("shop"), S("web-1"));
-	struct store_changes gone = store_take_changes(&store);
+	store_forget_changes(&store);
 
-	assert_true(service.routes && !service.endpoints);
-	assert_true(!slice.routes && slice.endpoints);
-	assert_true(!nothing.routes && !nothing.endpoints);
-	assert_true(!gone.routes && gone.endpoints);
+	store_upsert(&store, given_service("web", 2));
+	store_delete(&store, OBJECT_SERVICE, S("shop"), S("web"));
+	store_upsert(&store, given_service("web", 3));
+
+	assert_int_equal(store.changes.count, 1);
+	assert_int_equal(change_of_web(OBJECT_SERVICE)->before->created, 1);
+	assert_int_equal(change_of_web(OBJECT_SERVICE)->after->created, 3);
+	assert_ptr_equal(change_of_web(OBJECT_SERVICE)->after,
+			 store_find(&store, OBJECT_SERVICE, S("shop"), S("web")));
+}
+
+static void what_came_and_what_went_are_told(void **state)
+{
+	(void)state;
+	store_upsert(&store, given_service("web", 1));
+	store_forget_changes(&store);
+
+	store_delete(&store, OBJECT_SERVICE, S("shop"), S("web"));
+	store_delete(&store, OBJECT_SERVICE, S("shop"), S("nobody"));
+	store_upsert(&store, given_slice("web", "web"));
+
+	assert_int_equal(store.changes.count, 2);
+	assert_int_equal(change_of_web(OBJECT_SERVICE)->before->created, 1);
+	assert_null(change_of_web(OBJECT_SERVICE)->after);
+	assert_null(change_of_web(OBJECT_ENDPOINT_SLICE)->before);
+	assert_non_null(change_of_web(OBJECT_ENDPOINT_SLICE)->after);
+}
+
+static void too_many_changes_are_told_as_everything(void **state)
+{
+	(void)state;
+	store_forget_changes(&store);
+
+	for (int i = 0; i <= STORE_CHANGES_MAX; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "s%d", i);
+		store_upsert(&store, given_service(name, 1));
+	}
+
+	assert_true(store.changes.everything);
+	assert_int_equal(store.changes.count, 0);
+	assert_int_equal(store_count(&store, OBJECT_SERVICE), STORE_CHANGES_MAX + 1);
 }
 
 static void slices_are_found_by_their_service(void **state)
@@ -197,7 +253,10 @@ int main(void)
 		CASE(a_name_that_is_too_long_for_any_object_is_not_found),
 		CASE(a_newer_version_takes_the_place_of_the_older),
 		CASE(the_same_version_changes_nothing),
-		CASE(changes_are_told_by_what_depends_on_them_and_once),
+		CASE(at_first_everything_has_changed),
+		CASE(a_change_is_told_as_it_was_and_as_it_is_however_often),
+		CASE(what_came_and_what_went_are_told),
+		CASE(too_many_changes_are_told_as_everything),
 		CASE(slices_are_found_by_their_service),
 		CASE(objects_are_sorted_by_age_and_then_by_name),
 		CASE(a_secret_is_wiped_when_it_goes),

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "model/upstream.h"
+
+enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */
+enum { FIELD_SIZE = 64 };
+
+/* A path of the host in the making, and who has it: for those that come later. */
+struct taken {
+	struct map_entry by_path; /* type and path */
+	const struct mention *by;
+	const struct claim *claim;
+};
+
+struct making {
+	struct build *build;
+	struct host *host;
+	struct map taken;
+	const struct mention *catch_all; /* NULL: none yet */
+	uint32_t count;                  /* of routes so far */
+};
+
+int host_compare_age(const struct object *a, const struct object *b)
+{
+	if (a->created != b->created)
+		return a->created < b->created ? -1 : 1;
+	return span_compare(b->by_name.key, a->by_name.key);
+}
+
+static struct host *host_of(const struct map_entry *entry)
+{
+	return entry == NULL ? NULL : container_of(entry, struct host, model.by_name);
+}
+
+static struct host *find(const struct build *build, struct span name)
+{
+	return host_of(map_find(&build->model.hosts_by_name, name));
+}
+
+static void make_old(struct build *build, struct host *host)
+{
+	list_remove(&host->old);
+	list_add_last(&build->old_hosts, &host->old);
+}
+
+static struct host *add(struct build *build, struct span name)
+{
+	struct host *host = memory_new(sizeof(*host) + name.len);
+
+	if (name.len > 0)
+		memcpy(host->name, name.ptr, name.len);
+	host->model.by_name.key = span_make(host->name, name.len);
+	list_init(&host->mentions);
+	list_init(&host->old);
+	map_add(&build->model.hosts_by_name, &host->model.by_name);
+	list_add_last(&build->model.hosts, &host->model.link);
+	return host;
+}
+
+void host_add_other(struct build *build)
+{
+	make_old(build, add(build, S("")));
+}
+
+static bool comes_before(const struct mention *a, const struct mention *b)
+{
+	int age;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind;
+	age = host_compare_age(&a->intent->ingress->object, &b->intent->ingress->object);
+	return age < 0 || (age == 0 && a->rule < b->rule);
+}
+
+void host_add_mention(struct build *build, struct span name, struct mention *mention)
+{
+	struct host *host = find(build, name);
+	struct list *after;
+
+	if (host == NULL)
+		host = add(build, name);
+	mention->host = host;
+	/* the youngest is added last, mostly */
+	for (after = host->mentions.prev; after != &host->mentions; after = after->prev)
+		if (!comes_before(mention, container_of(after, struct mention, of_host)))
+			break;
+	list_insert(after, &mention->of_host);
+	make_old(build, host);
+}
+
+void host_remove_mention(struct build *build, struct mention *mention)
+{
+	if (mention->host == NULL)
+		return;
+	list_remove(&mention->of_host);
+	make_old(build, mention->host);
+}
+
+/* "spec.rules[0].http.paths[1]" */
+static const char *write_field(char text[static FIELD_SIZE], const struct mention *mention,
+			       const struct claim *claim)
+{
+	if (mention->kind == MENTION_CATCH_ALL)
+		return "spec.defaultBackend";
+	snprintf(text, FIELD_SIZE, "spec.rules[%u].http.paths[%u]", mention->rule, claim->index);
+	return text;
+}
+
+/* "created 3 days earlier" */
+static const char *age_words(char text[static 64], const struct object *winner,
+			     const struct object *loser)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+	int64_t seconds = loser->created == INT64_MAX ? 0 : loser->created - winner->created;
+
+	if (winner->created != INT64_MAX && loser->created == INT64_MAX)
+		return "which has a creation time";
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		int64_t count = seconds / units[i].seconds;
+
+		if (count == 0)
+			continue;
+		snprintf(text, 64, "created %lld %s%s earlier", (long long)count, units[i].name,
+			 count == 1 ? "" : "s");
+		return text;
+	}
+	return "of the same age; the name that sorts last wins";
+}
+
+static void report_duplicate(const struct making *making, const struct mention *mention,
+			     const struct claim *claim, const struct taken *first)
+{
+	const struct object *loser = &mention->intent->ingress->object;
+	const struct object *winner = &first->by->intent->ingress->object;
+	struct span name = making->host->model.by_name.key;
+	struct span host = name.len == 0 ? S("every other host") : name;
+	struct span path = span_take(claim->path, PATH_SHOWN);
+	char loser_field[FIELD_SIZE];
+	char winner_field[FIELD_SIZE];
+	struct span field = span_from(write_field(loser_field, mention, claim));
+	char age[64];
+
+	if (winner == loser)
+		diagnostics_add(making->build->diagnostics, DIAGNOSTIC_DUPLICATE_PATH, loser, field,
+				"%.*s %.*s is already served by %s of this Ingress; this path is "
+				"ignored",
+				(int)host.len, host.ptr, (int)path.len, path.ptr,
+				write_field(winner_field, first->by, first->claim));
+	else
+		diagnostics_add(
+			making->build->diagnostics, DIAGNOSTIC_DUPLICATE_PATH, loser, field,
+			"%.*s %.*s is already served by %s (%s); this path is ignored",
+			(int)host.len, host.ptr, (int)path.len, path.ptr, winner->by_name.key.ptr,
+			first->by->kind == MENTION_CATCH_ALL ? "the catch-all"
+							     : age_words(age, winner, loser));
+}
+
+static void report_catch_all(const struct making *making, const struct mention *mention)
+{
+	diagnostics_add(making->build->diagnostics, DIAGNOSTIC_DUPLICATE_DEFAULT,
+			&mention->intent->ingress->object, S("spec.defaultBackend"),
+			"requests for every other host are already served by the catch-all "
+			"%s, which is older; this one is ignored",
+			making->catch_all->intent->ingress->object.by_name.key.ptr);
+}
+
+/* by: the Ingress that it stems from; NULL: none. */
+static void fill_route(const struct build *build, struct model_route *route,
+		       const struct intent *by, const struct target *target)
+{
+	bool denied = (by != NULL && by->denied) ||
+		      (build->denied && target->answer == MODEL_PROXY);
+
+	route->answer = denied ? MODEL_DENIED : target->answer;
+	route->upstream = route->answer == MODEL_PROXY ? &target->upstream->model : NULL;
+	route->policy = build->policy;
+	route->service = target->service;
+	route->service_port = target->port;
+	if (by != NULL) {
+		route->namespace = by->ingress->object.namespace;
+		route->ingress = by->ingress->object.name;
+	}
+}
+
+/* Leads to the default backend of the Ingress that names the host first, or to that of everybody. */
+static void fill_implicit_root(const struct build *build, struct model_route *root,
+			       const struct host *host)
+{
+	const struct list *first = list_first(&host->mentions);
+	const struct intent *by = NULL;
+
+	if (host->model.by_name.key.len > 0)
+		by = container_of(first, struct mention, of_host)->intent;
+	root->path = S("/");
+	root->type = MODEL_PREFIX;
+	root->implicit = true;
+	fill_route(build, root, by,
+		   by != NULL && by->has_default ? &by->default_target : &build->default_target);
+	root->default_backend = !(by != NULL && by->has_default) && root->answer != MODEL_DENIED;
+}
+
+/* Whether the path was free. */
+static bool take_path(struct making *making, const struct mention *mention,
+		      const struct claim *claim)
+{
+	struct arena *arena = &making->build->arena;
+	const struct span parts[] = {claim->type == MODEL_EXACT ? S("=") : S("^"), claim->path};
+	struct span key = build_join(arena, parts, 2);
+	struct map_entry *entry = map_find(&making->taken, key);
+	struct taken *taken;
+
+	if (entry != NULL) {
+		report_duplicate(making, mention, claim,
+				 container_of(entry, struct taken, by_path));
+		return false;
+	}
+	taken = arena_take_zero(arena, sizeof(*taken));
+	taken->by_path.key = key;
+	taken->by = mention;
+	taken->claim = claim;
+	map_add(&making->taken, &taken->by_path);
+	return true;
+}
+
+static void add_route(struct making *making, const struct mention *mention,
+		      const struct claim *claim)
+{
+	struct host *host = making->host;
+	struct model_route *route = &host->routes[making->count];
+
+	if (!take_path(making, mention, claim))
+		return;
+	route->path = claim->path;
+	route->type = claim->type;
+	fill_route(making->build, route, mention->intent, &claim->target);
+	host->routes[making->count - 1].next = route;
+	/* a Prefix "/" takes the place of the implicit root, which is the first */
+	if (claim->type == MODEL_PREFIX && claim->path.len == 1) {
+		host->model.first = host->routes[0].next;
+		host->model.route_count--;
+	}
+	host->model.route_count++;
+	making->count++;
+}
+
+static void add_mention(struct making *making, const struct mention *mention)
+{
+	if (mention->kind == MENTION_CATCH_ALL && making->catch_all != NULL) {
+		report_catch_all(making, mention);
+		return;
+	}
+	if (mention->kind == MENTION_CATCH_ALL)
+		making->catch_all = mention;
+	for (uint32_t i = 0; i < mention->claim_count; i++)
+		add_route(making, mention, &mention->claims[i]);
+}
+
+static size_t count_claims(const struct host *host)
+{
+	size_t count = 0;
+
+	list_for_each (link, &host->mentions)
+		count += container_of(link, struct mention, of_host)->claim_count;
+	return count;
+}
+
+static void make_routes(struct build *build, struct host *host)
+{
+	struct making making = {.build = build, .host = host};
+
+	map_init(&making.taken);
+	free(host->routes);
+	host->routes = memory_new_array(count_claims(host) + 1, sizeof(*host->routes));
+	fill_implicit_root(build, &host->routes[0], host);
+	host->model.first = &host->routes[0];
+	host->model.route_count = making.count = 1;
+	list_for_each (link, &host->mentions)
+		add_mention(&making, container_of(link, struct mention, of_host));
+	map_fini(&making.taken);
+}
+
+static void make(struct build *build, struct host *host)
+{
+	build->model.route_count -= host->model.route_count;
+	build->diagnostics = diagnostics_new();
+	make_routes(build, host);
+	diagnostics_replace(&host->duplicates, build->diagnostics, build->sink);
+	build->model.route_count += host->model.route_count;
+}
+
+/* It is there in name alone until the next update. */
+static void leave(struct build *build, struct host *host)
+{
+	build->model.route_count -= host->model.route_count;
+	map_remove(&build->model.hosts_by_name, &host->model.by_name);
+	list_remove(&host->model.link);
+	diagnostics_drop(&host->duplicates, build->sink);
+	list_add_last(&build->gone_hosts, &host->old);
+}
+
+void host_make_old(struct build *build)
+{
+	list_for_each_safe (link, &build->old_hosts) {
+		struct host *host = container_of(link, struct host, old);
+
+		list_remove(&host->old);
+		if (list_is_empty(&host->mentions) && host->model.by_name.key.len > 0)
+			leave(build, host);
+		else
+			make(build, host);
+		build_note_host(build, host->model.by_name.key);
+	}
+}
+
+static void free_host(struct host *host)
+{
+	diagnostics_free(host->duplicates);
+	free(host->routes);
+	free(host);
+}
+
+void host_free_gone(struct build *build)
+{
+	list_for_each_safe (link, &build->gone_hosts) {
+		list_remove(link);
+		free_host(container_of(link, struct host, old));
+	}
+}
+
+void host_free_all(struct build *build)
+{
+	list_for_each_safe (link, &build->model.hosts) {
+		struct host *host = container_of(link, struct host, model.link);
+
+		list_remove(&host->old);
+		leave(build, host);
+	}
+	host_free_gone(build);
+}

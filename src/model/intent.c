@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/intent.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "model/host.h"
+#include "model/upstream.h"
+
+enum { SLACK = 16 }; /* for the alignment of each array */
+
+static size_t measure(const struct intent_room *room)
+{
+	/* a mention has a claim for each of its paths, which has a backend */
+	return room->mentions * sizeof(struct mention) + room->backends * sizeof(struct claim) +
+	       room->backends * sizeof(struct service_use) +
+	       room->backends * sizeof(struct upstream *) + room->text + 5 * SLACK;
+}
+
+static void take_room(struct intent *intent, const struct intent_room *room)
+{
+	intent->mentions = arena_take_zero(&intent->arena,
+					   room->mentions * sizeof(*intent->mentions));
+	intent->uses = arena_take_zero(&intent->arena, room->backends * sizeof(*intent->uses));
+	intent->held = arena_take_zero(&intent->arena, room->backends * sizeof(*intent->held));
+}
+
+struct intent *intent_new(struct build *build, const struct ingress *ingress,
+			  const struct intent_room *room)
+{
+	size_t first = room == NULL ? 0 : measure(room);
+	struct intent *intent = memory_new(sizeof(*intent) + first);
+
+	intent->ingress = ingress;
+	intent->by_name.key = ingress->object.by_name.key;
+	map_add(&build->intents, &intent->by_name);
+	list_init(&intent->of_miss);
+	arena_init(&intent->arena, intent->first, first, SIZE_MAX);
+	if (room == NULL)
+		return intent;
+	intent->is_served = true;
+	build->model.ingress_count++;
+	take_room(intent, room);
+	return intent;
+}
+
+void intent_free(struct build *build, struct intent *intent)
+{
+	for (uint32_t i = 0; i < intent->mention_count; i++)
+		host_remove_mention(build, &intent->mentions[i]);
+	for (uint32_t i = 0; i < intent->use_count; i++)
+		list_map_remove(&build->intents_by_service, intent->uses[i].service,
+				&intent->uses[i].of_service);
+	for (uint32_t i = 0; i < intent->held_count; i++)
+		upstream_release(build, intent->held[i]);
+	list_map_remove(&build->intents_by_miss, intent->missed_in, &intent->of_miss);
+	build->model.ingress_count -= intent->is_served;
+	map_remove(&build->intents, &intent->by_name);
+	diagnostics_drop(&intent->diagnostics, build->sink);
+	arena_fini(&intent->arena);
+	free(intent);
+}
+
+struct intent *intent_find(const struct build *build, struct span name)
+{
+	struct map_entry *entry = map_find(&build->intents, name);
+
+	return entry == NULL ? NULL : container_of(entry, struct intent, by_name);
+}
+
+void intent_use_service(struct build *build, struct intent *intent, struct span service)
+{
+	struct service_use *last = &intent->uses[intent->use_count];
+
+	/* most backends of an Ingress are one Service; being noted twice does no harm */
+	if (intent->use_count > 0 && span_equals(last[-1].service, service))
+		return;
+	last->intent = intent;
+	last->service = arena_copy(&intent->arena, service);
+	intent->use_count++;
+	list_map_add(&build->intents_by_service, last->service, &last->of_service);
+}
+
+void intent_miss_service(struct build *build, struct intent *intent)
+{
+	if (!list_is_empty(&intent->of_miss))
+		return;
+	/* the object may be gone by the time when this one goes */
+	intent->missed_in = arena_copy(&intent->arena, intent->ingress->object.namespace);
+	list_map_add(&build->intents_by_miss, intent->missed_in, &intent->of_miss);
+}
+
+void intent_hold(struct intent *intent, struct upstream *upstream)
+{
+	upstream_hold(upstream);
+	intent->held[intent->held_count++] = upstream;
+}
