@@ -18,7 +18,9 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "program.h"
+#include "table/hash.h"
 #include "table/routes_builder.h"
+#include "table/shards.h"
 
 enum { HOST_MAX = 64, FILE_BYTES_MAX = 1 << 30, SEED = 20260101, STRANGER_IN = 8 };
 
@@ -71,36 +73,75 @@ static struct route make_route(struct routes_builder *builder, uint32_t number)
 	};
 }
 
-static void write_table(const char *path, uint32_t hosts)
+/* About as many hosts in a shard as control puts into one. */
+static uint32_t shard_count(uint32_t hosts)
+{
+	enum { HOSTS_PER_SHARD = 32 };
+	uint32_t count = 1;
+
+	while (count < TABLE_SHARDS_MAX && count * HOSTS_PER_SHARD < hosts)
+		count *= 2;
+	return count;
+}
+
+static void add_host(struct routes_builder *builder, struct span name, uint32_t number)
+{
+	struct route route = make_route(builder, number);
+	struct routes_entry entries[] = {{S("/"), route}, {S("/api/v1"), route}};
+
+	routes_builder_add_host(builder, name, HOST_EXACT, entries, 2);
+}
+
+/* The hosts of one shard. */
+static void write_shard(const struct table_stamp *stamp, uint32_t hosts, struct buf *bundle)
 {
 	struct routes_builder builder;
-	struct buf segment = {0};
-	struct error err;
-	char name[HOST_MAX];
+	char text[HOST_MAX];
 
 	routes_builder_init(&builder);
 	add_settings(&builder);
 	for (uint32_t i = 0; i < hosts; i++) {
-		struct route route = make_route(&builder, i);
-		struct routes_entry entries[] = {{S("/"), route}, {S("/api/v1"), route}};
+		struct span name = host_name(text, "web", i);
 
-		routes_builder_add_host(&builder, host_name(name, "web", i), HOST_EXACT, entries,
-					2);
+		if (table_hash_shard(table_hash(name, 0), stamp->shard_count) == stamp->shard)
+			add_host(&builder, name, i);
 	}
-	routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
-	routes_builder_finish(&builder, 1, 1, &segment);
+	if (stamp->shard == 0)
+		routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0);
+	routes_builder_finish(&builder, stamp, bundle);
 	routes_builder_fini(&builder);
-	if (file_replace(path, buf_span(&segment), 0644, &err) == -1)
+}
+
+static void write_table(const char *path, uint32_t hosts)
+{
+	struct table_stamp stamp = {.generation = 1, .built_wall_ns = 1, .set = 1};
+	struct buf bundle = {0};
+	struct error err;
+
+	stamp.shard_count = shard_count(hosts);
+	for (; stamp.shard < stamp.shard_count; stamp.shard++)
+		write_shard(&stamp, hosts, &bundle);
+	if (file_replace(path, buf_span(&bundle), 0644, &err) == -1)
 		program_fail("%s", err.text);
-	printf("{\"hosts\": %u, \"bytes\": %zu}\n", hosts, segment.len);
-	buf_fini(&segment);
+	printf("{\"hosts\": %u, \"bytes\": %zu}\n", hosts, bundle.len);
+	buf_fini(&bundle);
+}
+
+/* But for the host for everything else. */
+static uint32_t count_hosts(const struct shards *routes)
+{
+	uint32_t hosts = 0;
+
+	for (uint32_t i = 0; i < routes->count; i++)
+		hosts += routes->at[i]->routes.host_count;
+	return hosts - 1;
 }
 
 /* What is asked for, made beforehand: the clock sees nothing but look-ups. */
-static char (*make_questions(const struct routes *routes, uint64_t count))[HOST_MAX]
+static char (*make_questions(const struct shards *routes, uint64_t count))[HOST_MAX]
 {
 	char(*names)[HOST_MAX] = memory_new_array(count, HOST_MAX);
-	uint32_t hosts = routes->host_count - 1;
+	uint32_t hosts = count_hosts(routes);
 	struct random random;
 
 	random_seed(&random, SEED);
@@ -113,7 +154,7 @@ static char (*make_questions(const struct routes *routes, uint64_t count))[HOST_
 	return names;
 }
 
-static void find(const struct routes *routes, uint64_t count)
+static void find(const struct shards *routes, uint64_t count)
 {
 	char(*names)[HOST_MAX] = make_questions(routes, count);
 	uint64_t began_ns = clock_monotonic_ns();
@@ -131,15 +172,17 @@ static void find(const struct routes *routes, uint64_t count)
 
 static void find_in_file(const char *path, uint64_t count)
 {
-	struct buf segment = {0};
-	struct routes routes;
+	struct buf bundle = {0};
+	struct shards routes;
 	struct error err;
 
-	if (file_read(path, FILE_BYTES_MAX, &segment, &err) == -1 ||
-	    routes_verify(buf_span(&segment), &routes, &err) == -1)
+	shards_init(&routes, TABLE_ROUTES);
+	if (file_read(path, FILE_BYTES_MAX, &bundle, &err) == -1 ||
+	    shards_apply(&routes, buf_span(&bundle), NULL, &err) == -1)
 		program_fail("%s", err.text);
 	find(&routes, count);
-	buf_fini(&segment);
+	shards_fini(&routes);
+	buf_fini(&bundle);
 }
 
 int main(int argc, char **argv)
