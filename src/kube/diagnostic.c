@@ -44,7 +44,7 @@ void diagnostics_add(struct diagnostics *list, enum diagnostic_id id, const stru
 		     struct span field, const char *format, ...)
 {
 	struct diagnostic *added = add(list, id);
-	struct field_position position = object_position(object, field);
+	struct position position = object_position(object, field);
 	va_list args;
 
 	va_start(args, format);

@@ -11,7 +11,7 @@
 #include "kube/object/kinds.h"
 #include "kube/object/service.h"
 
-enum { DNS_LABEL_MAX = 63, DNS_NAME_MAX = 253, POSITION_PATH_MAX = 200 };
+enum { DNS_LABEL_MAX = 63, DNS_NAME_MAX = 253 };
 enum { ANNOTATIONS_MAX_BYTES = 256 << 10, DATA_MAX_BYTES = 1 << 20 };
 
 static const struct {
@@ -110,8 +110,7 @@ struct object_name object_name_of(enum object_kind kind, const json_t *json)
 
 struct positions {
 	const struct document_node *base;
-	struct object *object;
-	struct field_position *items;
+	struct position_writer writer;
 	struct buf path;
 };
 
@@ -123,20 +122,7 @@ static bool is_skipped(const struct positions *positions, const struct document_
 	       (span_equals(path, S("metadata")) && span_equals(node->key, S("managedFields")));
 }
 
-static void add_position(struct positions *positions, const struct document_node *node)
-{
-	struct object *object = positions->object;
-
-	/* a longer path is no field that Ingot reads; its parent stands for it */
-	if (positions->path.len > POSITION_PATH_MAX)
-		return;
-	positions->items[object->position_count++] = (struct field_position){
-		.path = arena_copy(&object->arena, buf_span(&positions->path)),
-		.line = node->line,
-		.column = node->column,
-	};
-}
-
+/* Of a path that is too long the parent stands for it. */
 static void add_positions_within(struct positions *positions, const struct document_node *parent)
 {
 	const struct document_node *end = positions->base + parent->end;
@@ -152,34 +138,27 @@ static void add_positions_within(struct positions *positions, const struct docum
 		else
 			field_path_add(&positions->path, node->key);
 		if (positions->path.len <= POSITION_PATH_MAX) {
-			add_position(positions, node);
+			position_add(&positions->writer, buf_span(&positions->path),
+				     (struct position){node->line, node->column});
 			add_positions_within(positions, node);
 		}
 		positions->path.len = before;
 	}
 }
 
-static int compare_positions(const void *a, const void *b)
-{
-	return span_compare(((const struct field_position *)a)->path,
-			    ((const struct field_position *)b)->path);
-}
-
 static void decode_positions(struct object *object, const struct decode_place *place)
 {
 	const struct document_node *root = place->nodes;
-	struct positions positions = {.base = place->base, .object = object};
-	size_t most;
+	struct positions positions = {.base = place->base};
 
 	if (root == NULL)
 		return;
 	object->origin.line = root->line;
-	most = (size_t)(place->base + root->end - root);
-	positions.items = arena_take(&object->arena, most * sizeof(*positions.items));
 	add_positions_within(&positions, root);
+	object->positions = arena_copy(&object->arena, buf_span(&positions.writer.bytes));
 	buf_fini(&positions.path);
-	qsort(positions.items, object->position_count, sizeof(*positions.items), compare_positions);
-	object->positions = positions.items;
+	buf_fini(&positions.writer.bytes);
+	buf_fini(&positions.writer.last);
 }
 
 /* Metadata. */

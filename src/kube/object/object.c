@@ -82,47 +82,13 @@ void field_path_add(struct buf *path, struct span key)
 	buf_add(path, key);
 }
 
-static const struct field_position *find_position(const struct object *object, struct span path)
+struct position object_position(const struct object *object, struct span path)
 {
-	uint32_t low = 0;
-	uint32_t high = object->position_count;
+	struct position at;
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		int order = span_compare(object->positions[middle].path, path);
-
-		if (order == 0)
-			return &object->positions[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-/* "a.b[0]" → "a.b" → "a" → "" */
-static struct span parent_path(struct span path)
-{
-	char opening = path.ptr[path.len - 1] == ']' ? '[' : '.';
-
-	while (path.len > 0 && path.ptr[path.len - 1] != opening)
-		path.len--;
-	if (path.len > 0)
-		path.len--;
-	return path;
-}
-
-struct field_position object_position(const struct object *object, struct span path)
-{
-	for (; path.len > 0; path = parent_path(path)) {
-		const struct field_position *found = find_position(object, path);
-
-		if (found != NULL)
-			return *found;
-	}
-	return (struct field_position){.line = object->origin.line,
-				       .column = object->origin.line > 0};
+	if (position_find(object->positions, path, &at))
+		return at;
+	return (struct position){.line = object->origin.line, .column = object->origin.line > 0};
 }
 
 /* The arena of the object is ours to overwrite; spans are const for everybody else. */

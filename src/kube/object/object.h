@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
+#include "kube/object/position.h"
 
 /* KIND(id, kind as in manifests, plural as in URLs, API group, namespaced) */
 #define OBJECT_KINDS                                                                   \
@@ -46,13 +47,6 @@ struct origin {
 	uint32_t line;    /* of the document's first line, from 1; 0: unknown */
 };
 
-/* Line and column of one field of a document: path as kubectl prints it. Only with a directory. */
-struct field_position {
-	struct span path; /* "spec.rules[0].host" */
-	uint32_t line;
-	uint32_t column;
-};
-
 struct object {
 	struct map_entry
 		by_name; /* in the store; key is "namespace/name", or "name" without namespace */
@@ -65,8 +59,7 @@ struct object {
 	struct pairs labels;
 	struct pairs annotations;
 	struct origin origin;
-	const struct field_position *positions; /* sorted by path; NULL for the API */
-	uint32_t position_count;
+	struct span positions; /* where its fields are (position.h); empty for the API */
 	struct arena arena;
 };
 
@@ -89,7 +82,7 @@ struct span pairs_find(const struct pairs *pairs, struct span key);
 int object_compare_age(const struct object *a, const struct object *b);
 
 /* Line and column of a field or of the nearest parent that has one; of the document's start otherwise. */
-struct field_position object_position(const struct object *object, struct span path);
+struct position object_position(const struct object *object, struct span path);
 
 /* Gives the object and all it owns back. */
 void object_free(struct object *object);

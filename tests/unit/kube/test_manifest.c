@@ -110,11 +110,11 @@ static void positions_lead_to_a_field_or_its_nearest_parent(void **state)
 			   "  annotations:\n    a.example/b: x\n"
 			   "spec:\n  ports:\n  - port: 80\n    name: http\n"
 			   "status:\n  loadBalancer: {}\n");
-	struct field_position port = object_position(object, S("spec.ports[0].name"));
-	struct field_position missing = object_position(object, S("spec.ports[0].protocol"));
-	struct field_position annotation = object_position(object,
-							   S("metadata.annotations[a.example/b]"));
-	struct field_position nowhere = object_position(object, S("data[x.y]"));
+	struct position port = object_position(object, S("spec.ports[0].name"));
+	struct position missing = object_position(object, S("spec.ports[0].protocol"));
+	struct position annotation = object_position(object,
+						     S("metadata.annotations[a.example/b]"));
+	struct position nowhere = object_position(object, S("data[x.y]"));
 
 	(void)state;
 	assert_int_equal(port.line, 11);
