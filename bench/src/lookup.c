@@ -76,7 +76,7 @@ static struct route make_route(struct routes_builder *builder, uint32_t number)
 /* About as many hosts in a shard as control puts into one. */
 static uint32_t shard_count(uint32_t hosts)
 {
-	enum { HOSTS_PER_SHARD = 32 };
+	enum { HOSTS_PER_SHARD = 4 };
 	uint32_t count = 1;
 
 	while (count < TABLE_SHARDS_MAX && count * HOSTS_PER_SHARD < hosts)

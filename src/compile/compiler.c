@@ -7,7 +7,7 @@
 #include "table/format.h"
 
 /* What a change of one thing costs grows with the shard; what a set costs besides its content, with their number. */
-enum { THINGS_PER_SHARD = 8, OFF_BY_MORE = 4, OFF_BY_LESS = 16 };
+enum { THINGS_PER_SHARD = 4, OFF_BY_MORE = 4, OFF_BY_LESS = 16 };
 
 struct compiler *compiler_new(const struct diagnostic_sink *sink)
 {

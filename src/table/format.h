@@ -36,7 +36,7 @@
 
 enum { TABLE_FORMAT_VERSION = 2, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
 enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes; of a bundle too */
-enum { TABLE_SHARDS_MAX = 1024 };
+enum { TABLE_SHARDS_MAX = 4096 };
 
 /* How many things may have a number. Slots and rows are those of the live figures (stats/layout.h). */
 enum {

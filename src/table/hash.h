@@ -22,8 +22,8 @@ static inline uint32_t table_hash_high(uint64_t hash)
 	return (uint32_t)(hash >> 32);
 }
 
-/* Which shard of a set a host is in: by the ten highest bits, which choose no bucket of a shard below 2^22. */
+/* Which shard of a set a host is in: by the twelve highest bits, which choose no bucket of a shard below 2^20. */
 static inline uint32_t table_hash_shard(uint64_t hash, uint32_t shard_count)
 {
-	return (uint32_t)(hash >> 54) & (shard_count - 1);
+	return (uint32_t)(hash >> 52) & (shard_count - 1);
 }

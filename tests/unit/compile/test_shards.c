@@ -128,8 +128,8 @@ static void many_things_are_in_many_shards(void **state)
 	model_of(world);
 	table = compiled(compiler, world->model, 1);
 
-	assert_int_equal(table->routes_table.count, 64);
-	assert_int_equal(table->endpoints_table.count, 64);
+	assert_int_equal(table->routes_table.count, 128);
+	assert_int_equal(table->endpoints_table.count, 128);
 	assert_endpoints(table, "h7.example", "/", "10.0.7.1:80#7");
 	assert_endpoints(table, "h399.example", "/", "10.1.199.1:80#399");
 	compiled_end(table);
@@ -219,7 +219,7 @@ static void shards_become_more_only_when_they_are_much_too_large(void **state)
 	memset(world->has + 60, false, sizeof(world->has) - 60);
 	model_of(world);
 	table = compiled(compiler, world->model, 1);
-	assert_int_equal(table->routes_table.count, 8);
+	assert_int_equal(table->routes_table.count, 16);
 	assert_int_equal(table->routes_table.set, 1);
 	for (unsigned i = 60; i < HOSTS; i++) {
 		world->has[i] = true;
@@ -230,7 +230,7 @@ static void shards_become_more_only_when_they_are_much_too_large(void **state)
 		model_of(world);
 		compiled_update(table, compiler, world->model, &changed->changes, i);
 		changed->changes.host_count = changed->changes.upstream_count = 0;
-		assert_int_equal(table->routes_table.count, i < 199 ? 8 : 32);
+		assert_int_equal(table->routes_table.count, i < 199 ? 16 : 64);
 	}
 
 	assert_int_equal(table->routes_table.set, 199);
@@ -250,13 +250,13 @@ static void names_that_begin_at_one_bucket_get_another_seed(void **state)
 	struct model *model;
 	struct compiled *table;
 
-	/* found by trying: under seed 0 they are in one shard of 64, and begin in a 32nd of its buckets */
+	/* found by trying: under seed 0 they are in one shard of 128, and begin in a 32nd of its buckets */
 	for (uint32_t i = 0, made = 0; made < 400; i++) {
 		static char name[256];
 		size_t len = (size_t)snprintf(name, sizeof(name), "h%u.example", i);
 		uint64_t hash = table_hash(span_make(name, len), 0);
 
-		if (table_hash_shard(hash, 64) != 3 || table_hash_high(hash) % 1024 >= 32)
+		if (table_hash_shard(hash, 128) != 3 || table_hash_high(hash) % 1024 >= 32)
 			continue;
 		buf_printf(&text, "%s Prefix / -> s:80\n", name);
 		made++;
@@ -265,7 +265,7 @@ static void names_that_begin_at_one_bucket_get_another_seed(void **state)
 	table = compiled(compiler, model, 1);
 
 	assert_int_not_equal(table->routes_table.host_seed, 0);
-	assert_int_equal(table->routes_table.count, 64);
+	assert_int_equal(table->routes_table.count, 128);
 	compiled_end(table);
 	given_model_end(model);
 	compiler_free(compiler);

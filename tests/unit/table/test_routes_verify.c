@@ -153,8 +153,8 @@ static void a_header_that_is_wrong_is_refused(void **state)
 	assert_header_refused(40, UINT32_MAX, 4, "no shard 4294967295 of 1");
 	assert_header_refused(44, 0, 4, "no shard 0 of 0");
 	assert_header_refused(44, 3, 4, "no shard 0 of 3");
-	assert_header_refused(44, TABLE_SHARDS_MAX * 2, 4, "no shard 0 of 2048");
-	assert_header_refused(44, 2, 4, "is not found by its name");
+	assert_header_refused(44, TABLE_SHARDS_MAX * 2, 4, "no shard 0 of 8192");
+	assert_header_refused(44, 64, 4, "is not found by its name");
 	assert_header_refused(56, ROUTES_SECTION_COUNT + 1, 8, "sections, expected");
 	assert_header_refused(SECTION_AT(0), 0, 4, "section settings is not where");
 	assert_header_refused(SECTION_AT(3), UINT32_MAX, 4, "section hosts is not where");
