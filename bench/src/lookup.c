@@ -38,6 +38,9 @@ static void add_settings(struct routes_builder *builder)
 		.client_header_timeout_ms = 60000,
 		.header_line_bytes = 8192,
 		.header_total_bytes = 32768,
+		.tls_versions = BIT(HOST_TLS_1_2) | BIT(HOST_TLS_1_3),
+		.redirect_status = 308,
+		.http2_streams = 128,
 	};
 	static const struct route_policy policy = {
 		.body_limit_bytes = 1 << 20,

@@ -13,6 +13,13 @@ void buf_fini(struct buf *buf)
 	*buf = (struct buf){0};
 }
 
+void buf_wipe(struct buf *buf)
+{
+	if (buf->ptr != NULL)
+		explicit_bzero(buf->ptr, buf->room);
+	buf_fini(buf);
+}
+
 void buf_clear(struct buf *buf)
 {
 	buf->len = 0;

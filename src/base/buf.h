@@ -17,6 +17,10 @@ struct buf {
 };
 
 void buf_fini(struct buf *buf);
+
+/* The same; its bytes are wiped first. Memory that it grew out of is not: reserve before keys are added. */
+void buf_wipe(struct buf *buf);
+
 void buf_clear(struct buf *buf);
 
 /* Room for n more bytes behind len; returns where they go. The caller adds what it used to len. */

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/check_report.h"
 #include "cli/cli.h"
 #include "cli/flag.h"
@@ -206,7 +207,8 @@ static int check_paths(const char *const *paths, size_t count, const struct flag
 	diagnostics_init(&check.of_objects);
 	diagnostics_init(&check.of_endpoints);
 	source_dir_read_once(paths, count, &sink);
-	model = model_build(&check.store, &options, &check.of_objects);
+	model = model_build(&check.store, &options, (int64_t)(clock_wall_ns() / 1000000000),
+			    &check.of_objects);
 	status = report(&check, model, &options, values);
 	model_free(model);
 	store_fini(&check.store);

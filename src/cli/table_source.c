@@ -202,7 +202,8 @@ static void on_settled(void *owner, const struct diagnostics *diagnostics)
 static int compile(struct table_source *source, struct objects *objects,
 		   const struct model_options *options, struct error *err)
 {
-	struct model *model = model_build(&objects->store, options, &objects->diagnostics);
+	int64_t now_s = (int64_t)(clock_wall_ns() / 1000000000);
+	struct model *model = model_build(&objects->store, options, now_s, &objects->diagnostics);
 	struct compiler *compiler = compiler_new(NULL);
 	struct buf routes = {0};
 	struct buf endpoints = {0};

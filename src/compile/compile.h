@@ -49,6 +49,10 @@ bool compile_endpoints(struct compiler *compiler, const struct store *store,
 		       const struct model_options *options, uint64_t generation,
 		       uint64_t built_wall_ns, struct buf *out);
 
+/* The same of the `certificates` table. What is appended holds keys: it is to be wiped (buf_wipe). */
+bool compile_certificates(struct compiler *compiler, const struct model *model, uint64_t generation,
+			  uint64_t built_wall_ns, struct buf *out);
+
 /* Every worker obeys routes of that generation or later: numbers that only earlier ones named are free. True: the
  * endpoints are to be compiled. */
 bool compiler_release(struct compiler *compiler, uint64_t routes_generation);

@@ -15,7 +15,8 @@ struct compiler *compiler_new(const struct diagnostic_sink *sink)
 
 	ids_init(&compiler->ids);
 	services_init(&compiler->services);
-	hosts_init(&compiler->hosts);
+	deal_init(&compiler->hosts, compiler_host_shard);
+	deal_init(&compiler->certificates, compiler_certificate_shard);
 	list_init(&compiler->upstreams.asked);
 	list_init(&compiler->upstreams.starved);
 	compiler->sink = sink;
@@ -36,7 +37,8 @@ void compiler_free(struct compiler *compiler)
 		return;
 	services_fini(&compiler->services);
 	ids_fini(&compiler->ids);
-	hosts_fini(&compiler->hosts);
+	deal_fini(&compiler->hosts);
+	deal_fini(&compiler->certificates);
 	free(compiler->upstreams.old);
 	free(compiler);
 }
@@ -109,24 +111,24 @@ static void note_all_upstreams(struct compiler *compiler, const struct model *mo
 }
 
 /* Its rows rest, as those that a host loses otherwise. */
-static void remove_host(struct compiler *compiler, struct host *host, uint64_t generation)
+static void remove_host(struct compiler *compiler, struct dealt *host, uint64_t generation)
 {
 	ids_begin_rows(&compiler->ids);
 	for (size_t i = 0; i < host->row_count; i++)
 		ids_leave_row(&compiler->ids, host->rows[i], generation);
-	hosts_remove(&compiler->hosts, host);
+	deal_remove(&compiler->hosts, host);
 }
 
 static void note_host(struct compiler *compiler, const struct model *model, struct span name,
 		      uint64_t generation)
 {
-	struct host *host;
+	struct dealt *host;
 
 	if (map_find(&model->hosts_by_name, name) != NULL) {
-		hosts_note(&compiler->hosts, name);
+		deal_note(&compiler->hosts, name);
 		return;
 	}
-	host = hosts_find(&compiler->hosts, name);
+	host = deal_find(&compiler->hosts, name);
 	if (host != NULL)
 		remove_host(compiler, host, generation);
 }
@@ -134,15 +136,15 @@ static void note_host(struct compiler *compiler, const struct model *model, stru
 static void note_all_hosts(struct compiler *compiler, const struct model *model,
 			   uint64_t generation)
 {
-	struct hosts *hosts = &compiler->hosts;
-	struct host *left;
+	struct deal *hosts = &compiler->hosts;
+	struct dealt *left;
 
-	hosts_begin(hosts);
+	deal_begin(hosts);
 	list_for_each (link, &model->hosts)
-		hosts_note(hosts, container_of(link, struct model_host, link)->by_name.key);
-	left = hosts_find_left(hosts, NULL);
+		deal_note(hosts, container_of(link, struct model_host, link)->by_name.key);
+	left = deal_find_left(hosts, NULL);
 	while (left != NULL) {
-		struct host *next = hosts_find_left(hosts, left);
+		struct dealt *next = deal_find_left(hosts, left);
 
 		remove_host(compiler, left, generation);
 		left = next;
@@ -151,18 +153,51 @@ static void note_all_hosts(struct compiler *compiler, const struct model *model,
 		hosts->shards[shard].old = true; /* the settings are in those without hosts too */
 }
 
+static void note_certificate(struct compiler *compiler, const struct model *model, struct span name)
+{
+	struct dealt *left;
+
+	if (map_find(&model->certificates_by_name, name) != NULL) {
+		deal_note(&compiler->certificates, name);
+		return;
+	}
+	left = deal_find(&compiler->certificates, name);
+	if (left != NULL)
+		deal_remove(&compiler->certificates, left);
+}
+
+static void note_all_certificates(struct compiler *compiler, const struct model *model)
+{
+	struct deal *deal = &compiler->certificates;
+	struct dealt *left;
+
+	deal_begin(deal);
+	list_for_each (link, &model->certificates)
+		deal_note(deal, container_of(link, struct model_certificate, link)->by_name.key);
+	left = deal_find_left(deal, NULL);
+	while (left != NULL) {
+		struct dealt *next = deal_find_left(deal, left);
+
+		deal_remove(deal, left);
+		left = next;
+	}
+}
+
 void compiler_note(struct compiler *compiler, const struct model *model,
 		   const struct model_changes *changes, uint64_t generation)
 {
 	if (changes == NULL || changes->everything) {
 		note_all_upstreams(compiler, model, generation);
 		note_all_hosts(compiler, model, generation);
+		note_all_certificates(compiler, model);
 		return;
 	}
 	for (size_t i = 0; i < changes->upstream_count; i++)
 		note_upstream(compiler, model, changes->upstreams[i], generation);
 	for (size_t i = 0; i < changes->host_count; i++)
 		note_host(compiler, model, changes->hosts[i], generation);
+	for (size_t i = 0; i < changes->certificate_count; i++)
+		note_certificate(compiler, model, changes->certificates[i]);
 }
 
 void compiler_note_service(struct compiler *compiler, struct span namespace, struct span service)

@@ -3,9 +3,10 @@
 #pragma once
 
 #include "compile/compile.h"
-#include "compile/hosts.h"
+#include "compile/deal.h"
 #include "compile/ids.h"
 #include "compile/services.h"
+#include "table/certificates.h"
 
 /* Upstreams, and which of their shards are old. */
 struct upstream_shards {
@@ -19,11 +20,22 @@ struct upstream_shards {
 struct compiler {
 	struct ids ids;
 	struct services services;
-	struct hosts hosts;
+	struct deal hosts;
+	struct deal certificates;
 	struct upstream_shards upstreams;
 	bool is_short; /* an upstream got no number */
 	const struct diagnostic_sink *sink;
 };
+
+/* A certificate as the table names it: by a hash that nobody can make collide (certificates.c). */
+struct certificate_id compiler_certificate_id(struct span name);
+
+/* The name of a host as the table has it: a wildcard without its star (routes.c). */
+struct span compiler_stored_host(struct span name);
+
+/* In which shard hosts and certificates are; for their deals. */
+uint32_t compiler_host_shard(const struct deal *deal, struct span name);
+uint32_t compiler_certificate_shard(const struct deal *deal, struct span name);
 
 /* Shards are as many as make each this large; they become more or fewer only when that is off by far. */
 uint32_t compiler_shard_count(uint32_t present, uint32_t things);

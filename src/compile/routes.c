@@ -4,6 +4,7 @@
 #include "base/bug.h"
 #include "base/memory.h"
 #include "compile/compiler.h"
+#include "table/hash.h"
 #include "table/routes_builder.h"
 
 /* What no ConfigMap key says (security spec, 7.1). */
@@ -20,6 +21,19 @@ static_assert((int)MODEL_DENIED == (int)ROUTE_DENIED, "answers");
 static_assert((int)MODEL_EXACT == (int)ROUTE_EXACT, "path types");
 static_assert((int)MODEL_PREFIX == (int)ROUTE_PREFIX, "path types");
 
+struct span compiler_stored_host(struct span name)
+{
+	return span_starts_with(name, S("*.")) ? span_skip(name, 1) : name;
+}
+
+/* The host for everything else has a place of its own. */
+uint32_t compiler_host_shard(const struct deal *deal, struct span name)
+{
+	uint64_t hash = table_hash(compiler_stored_host(name), deal->seed);
+
+	return name.len == 0 ? 0 : table_hash_shard(hash, deal->shard_count);
+}
+
 struct routes_compiler {
 	struct compiler *compiler;
 	const struct model *model;
@@ -33,6 +47,25 @@ struct routes_compiler {
 	size_t row_count;
 	size_t row_room;
 };
+
+/* The value of Strict-Transport-Security (compat spec, 18). */
+static struct table_span add_hsts(struct builder *segment, const struct model_settings *settings)
+{
+	struct buf value = {0};
+	struct table_span text;
+
+	if (!settings->hsts)
+		return (struct table_span){0};
+	buf_add(&value, S("max-age="));
+	buf_add(&value, settings->hsts_max_age);
+	if (settings->hsts_include_subdomains)
+		buf_add(&value, S("; includeSubDomains"));
+	if (settings->hsts_preload)
+		buf_add(&value, S("; preload"));
+	text = builder_text(segment, buf_span(&value));
+	buf_fini(&value);
+	return text;
+}
 
 static void add_settings(struct routes_compiler *compiler)
 {
@@ -64,6 +97,15 @@ static void add_settings(struct routes_compiler *compiler)
 		.access_log_default_backend = from->access_log_default_backend,
 		.tenant_destinations_free = compiler->options->tenant_destinations_free,
 		.retry_non_idempotent = from->retry_non_idempotent,
+		.ssl_reject_handshake = from->ssl_reject_handshake,
+		.ssl_session_tickets = from->ssl_session_tickets,
+		.use_http2 = from->use_http2,
+		.tls_versions = (uint8_t)from->tls_versions,
+		.redirect_status = (uint16_t)from->http_redirect_code,
+		.http2_streams = from->http2_concurrent_streams,
+		.ssl_ciphers = builder_text(segment, from->ssl_ciphers),
+		.ssl_curves = builder_text(segment, from->ssl_curves),
+		.hsts = add_hsts(segment, from),
 		.host_seed = compiler->compiler->hosts.seed,
 	};
 
@@ -161,6 +203,7 @@ static struct route compile_route(struct routes_compiler *compiler, const struct
 		.answer = (uint8_t)from->answer,
 		.path_type = (uint8_t)from->type,
 		.implicit = from->implicit,
+		.https_only = from->https_only,
 		.default_backend = from->default_backend,
 	};
 
@@ -168,10 +211,32 @@ static struct route compile_route(struct routes_compiler *compiler, const struct
 	return route;
 }
 
+/* A host without certificates of its own is served with those of the host for everything else. */
+static void add_tls(struct routes_compiler *compiler, const struct model_host *host, uint32_t index)
+{
+	struct builder *segment = &compiler->builder.segment;
+	struct host_tls tls = {0};
+	bool any = false;
+
+	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+		const struct model_certificate *certificate = host->certificates[kind];
+
+		if (certificate == NULL)
+			continue;
+		tls.certificates[kind] = compiler_certificate_id(certificate->by_name.key);
+		if (!any)
+			tls.secret = builder_text(segment, certificate->by_name.key);
+		any = true;
+	}
+	if (any)
+		routes_builder_set_tls(&compiler->builder, index, &tls);
+}
+
 static void add_host(struct routes_compiler *compiler, const struct model_host *host)
 {
 	bool is_wildcard = span_starts_with(host->by_name.key, S("*."));
 	uint32_t count = 0;
+	uint32_t index;
 
 	compiler->entries = memory_grow_array(compiler->entries, &compiler->entry_room,
 					      host->route_count, sizeof(*compiler->entries));
@@ -180,13 +245,14 @@ static void add_host(struct routes_compiler *compiler, const struct model_host *
 			.path = route->path,
 			.route = compile_route(compiler, route, host->by_name.key),
 		};
-	routes_builder_add_host(&compiler->builder, hosts_stored_name(host->by_name.key),
-				is_wildcard ? HOST_ONE_LABEL : HOST_EXACT, compiler->entries,
-				count);
+	index = routes_builder_add_host(&compiler->builder, compiler_stored_host(host->by_name.key),
+					is_wildcard ? HOST_ONE_LABEL : HOST_EXACT,
+					compiler->entries, count);
+	add_tls(compiler, host, index);
 }
 
 /* What the host had and has no more rests; what it has now is remembered. */
-static void exchange_rows(struct routes_compiler *compiler, struct host *host)
+static void exchange_rows(struct routes_compiler *compiler, struct dealt *host)
 {
 	for (size_t i = 0; i < host->row_count; i++)
 		ids_leave_row(&compiler->compiler->ids, host->rows[i], compiler->generation);
@@ -197,7 +263,7 @@ static void exchange_rows(struct routes_compiler *compiler, struct host *host)
 	host->row_count = compiler->row_count;
 }
 
-static void compile_host(struct routes_compiler *compiler, struct host *host)
+static void compile_host(struct routes_compiler *compiler, struct dealt *host)
 {
 	struct map_entry *entry = map_find(&compiler->model->hosts_by_name, host->by_name.key);
 
@@ -212,7 +278,7 @@ static void compile_host(struct routes_compiler *compiler, struct host *host)
 static uint32_t compile_shard(struct routes_compiler *compiler, uint32_t shard,
 			      uint64_t built_wall_ns, struct buf *out)
 {
-	const struct hosts *hosts = &compiler->compiler->hosts;
+	const struct deal *hosts = &compiler->compiler->hosts;
 	struct table_stamp stamp = {
 		.generation = compiler->generation,
 		.built_wall_ns = built_wall_ns,
@@ -225,8 +291,8 @@ static uint32_t compile_shard(struct routes_compiler *compiler, uint32_t shard,
 
 	routes_builder_init(&compiler->builder);
 	add_settings(compiler);
-	list_for_each (link, &hosts->shards[shard].hosts)
-		compile_host(compiler, container_of(link, struct host, in_shard));
+	list_for_each (link, &hosts->shards[shard].things)
+		compile_host(compiler, container_of(link, struct dealt, in_shard));
 	longest = routes_builder_finish(&compiler->builder, &stamp, out);
 	routes_builder_fini(&compiler->builder);
 	hosts->shards[shard].old = out->len == before;
@@ -236,7 +302,7 @@ static uint32_t compile_shard(struct routes_compiler *compiler, uint32_t shard,
 /* False: names collide, and all are to be dealt out under another seed. */
 static bool compile_old(struct routes_compiler *compiler, uint64_t built_wall_ns, struct buf *out)
 {
-	const struct hosts *hosts = &compiler->compiler->hosts;
+	const struct deal *hosts = &compiler->compiler->hosts;
 	uint32_t longest = 0;
 
 	for (uint32_t shard = 0; shard < hosts->shard_count; shard++) {
@@ -250,33 +316,23 @@ static bool compile_old(struct routes_compiler *compiler, uint64_t built_wall_ns
 	return longest <= ROUTES_CHAIN_LONG;
 }
 
-/* Where another number of shards is due, all hosts are dealt out anew. */
-static void adapt_shards(struct hosts *hosts, uint64_t generation)
-{
-	uint32_t present = hosts->set == 0 ? 0 : hosts->shard_count;
-	uint32_t count = compiler_shard_count(present, (uint32_t)hosts->by_name.count);
-
-	if (count != present)
-		hosts_deal(hosts, count, hosts->seed, generation);
-}
-
 bool compile_routes(struct compiler *compiler, const struct model *model,
 		    const struct model_options *options, uint64_t generation,
 		    uint64_t built_wall_ns, struct buf *out)
 {
 	struct routes_compiler routes = {
 		.compiler = compiler, .model = model, .options = options, .generation = generation};
-	struct hosts *hosts = &compiler->hosts;
+	struct deal *hosts = &compiler->hosts;
 	size_t before = out->len;
 
-	adapt_shards(hosts, generation);
+	deal_adapt(hosts, generation);
 	for (int tries = 1; !compile_old(&routes, built_wall_ns, out) && tries < SEEDS_MAX;
 	     tries++) {
 		out->len = before;
-		hosts_deal(hosts, hosts->shard_count, hosts->seed + 1, generation);
+		deal_out(hosts, hosts->shard_count, hosts->seed + 1, generation);
 	}
 	buf_fini(&routes.key);
 	free(routes.entries);
 	free(routes.rows);
-	return !hosts_are_old(hosts);
+	return !deal_is_old(hosts);
 }

@@ -63,7 +63,7 @@ static void hand_out(struct handout *handout, int client)
 			.table = kind,
 			.generation = publisher_generation(handout->publisher, kind),
 		};
-		int fd = publisher_bundle_fd(handout->publisher, kind);
+		int fd = table_is_secret(kind) ? -1 : publisher_bundle_fd(handout->publisher, kind);
 
 		if (fd != -1)
 			channel_send(&channel, &message, fd);

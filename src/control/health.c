@@ -28,10 +28,12 @@ static bool obeys(const struct peer_state *worker, enum table_kind kind, uint64_
 	       (asked_ns == 0 || now_ns - asked_ns < HEALTH_LAG_MS * ns_per_ms);
 }
 
-static bool serves(const struct peer_state *worker, uint64_t now_ns)
+/* All that there is: certificates are not there before objects were listed. */
+static bool serves(const struct health *health, const struct peer_state *worker, uint64_t now_ns)
 {
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (!obeys(worker, kind, now_ns))
+		if (publisher_generation(health->publisher, kind) != 0 &&
+		    !obeys(worker, kind, now_ns))
 			return false;
 	return worker->connected;
 }
@@ -41,7 +43,7 @@ static uint32_t count_serving(const struct health *health, uint64_t now_ns)
 	uint32_t serving = 0;
 
 	for (uint32_t i = 0; i < publisher_worker_count(health->publisher); i++)
-		serving += serves(publisher_worker(health->publisher, i), now_ns);
+		serving += serves(health, publisher_worker(health->publisher, i), now_ns);
 	return serving;
 }
 

@@ -162,7 +162,7 @@ size_t metrics_count_routes(const struct shards *routes)
 
 /* What the present shards hold. */
 struct entries {
-	uint64_t hosts, routes, upstreams, endpoints;
+	uint64_t hosts, routes, upstreams, endpoints, certificates;
 	uint64_t bytes[TABLE_KIND_COUNT];
 };
 
@@ -170,8 +170,11 @@ static struct entries count_entries(const struct publisher *publisher)
 {
 	const struct shards *routes = publisher_table(publisher, TABLE_ROUTES);
 	const struct shards *endpoints = publisher_table(publisher, TABLE_ENDPOINTS);
+	const struct shards *certificates = publisher_table(publisher, TABLE_CERTIFICATES);
 	struct entries entries = {0};
 
+	for (uint32_t i = 0; certificates != NULL && i < certificates->count; i++)
+		entries.certificates += certificates->at[i]->certificates.count;
 	for (uint32_t i = 0; routes != NULL && i < routes->count; i++) {
 		entries.hosts += routes->at[i]->routes.host_count;
 		entries.routes += routes->at[i]->routes.route_count;
@@ -182,6 +185,7 @@ static struct entries count_entries(const struct publisher *publisher)
 	}
 	entries.bytes[TABLE_ROUTES] = routes == NULL ? 0 : routes->bytes;
 	entries.bytes[TABLE_ENDPOINTS] = endpoints == NULL ? 0 : endpoints->bytes;
+	entries.bytes[TABLE_CERTIFICATES] = certificates == NULL ? 0 : certificates->bytes;
 	return entries;
 }
 
@@ -200,6 +204,7 @@ static void write_entries(const struct metrics *metrics, struct buf *out)
 	exposition_count(out, name, LABELS({"kind", S("routes")}), entries.routes);
 	exposition_count(out, name, LABELS({"kind", S("upstreams")}), entries.upstreams);
 	exposition_count(out, name, LABELS({"kind", S("endpoints")}), entries.endpoints);
+	exposition_count(out, name, LABELS({"kind", S("certificates")}), entries.certificates);
 }
 
 static void write_propagation(const struct metrics *metrics, struct buf *out)

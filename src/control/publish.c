@@ -219,7 +219,13 @@ static void note_refusal(struct peer *peer, const struct message *ack)
 
 static const char *memory_name(enum table_kind kind)
 {
-	return kind == TABLE_ROUTES ? "ingot-routes" : "ingot-endpoints";
+	static const char *const names[TABLE_KIND_COUNT] = {
+		[TABLE_ROUTES] = "ingot-routes",
+		[TABLE_ENDPOINTS] = "ingot-endpoints",
+		[TABLE_CERTIFICATES] = "ingot-certificates",
+	};
+
+	return names[kind];
 }
 
 static void make_bundle(struct bundle *bundle, const struct shards *shards, uint64_t since)
@@ -228,6 +234,8 @@ static void make_bundle(struct bundle *bundle, const struct shards *shards, uint
 	struct error err;
 
 	drop_bundle(bundle);
+	if (table_is_secret(shards->kind))
+		buf_reserve(&bytes, shards->bytes);
 	for (uint32_t i = 0; i < shards->count; i++) {
 		const struct table_header *header = shards->at[i]->header;
 
@@ -239,7 +247,7 @@ static void make_bundle(struct bundle *bundle, const struct shards *shards, uint
 	if (bundle->fd == -1)
 		log_error("no memory for a table that a worker needs", "table=%s reason=\"%s\"",
 			  kind_name(shards->kind), log_quote(span_from(err.text)));
-	buf_fini(&bytes);
+	buf_wipe(&bytes);
 }
 
 /* All shards that are newer than a generation; those of another set are newer than all before it. -1: no memory. */
@@ -282,26 +290,32 @@ static void send_bundle(struct peer *peer, enum table_kind kind, int fd, uint64_
 		.number = follows,
 	};
 
-	if (fd == -1)
-		return;
 	peer->asked[kind] = generation;
 	peer->state.asked_ns[kind] = clock_monotonic_ns();
 	channel_send(&peer->channel, &message, fd);
 }
 
-/* New endpoints before the routes that name them. */
+/* What routes name goes before them; what is sent together takes effect together. */
 static void send_present(struct peer *peer)
 {
-	int endpoints;
-	int routes = -1;
+	static const enum table_kind order[] = {TABLE_ENDPOINTS, TABLE_CERTIFICATES, TABLE_ROUTES};
+	enum { KINDS = sizeof(order) / sizeof(order[0]) };
+	int bundles[KINDS];
+	uint64_t due = 0;
+	bool is_complete = true;
 
 	if (!peer->state.connected)
 		return;
-	endpoints = due_bundle(peer, TABLE_ENDPOINTS);
-	if (endpoints != -1 || is_sent(peer, TABLE_ENDPOINTS))
-		routes = due_bundle(peer, TABLE_ROUTES);
-	send_bundle(peer, TABLE_ENDPOINTS, endpoints, routes != -1);
-	send_bundle(peer, TABLE_ROUTES, routes, 0);
+	for (unsigned i = 0; i < KINDS; i++) {
+		bool is_last = i + 1 == KINDS;
+
+		bundles[i] = is_last && !is_complete ? -1 : due_bundle(peer, order[i]);
+		due += bundles[i] != -1;
+		is_complete = is_complete && (bundles[i] != -1 || is_sent(peer, order[i]));
+	}
+	for (unsigned i = 0; i < KINDS; i++)
+		if (bundles[i] != -1)
+			send_bundle(peer, order[i], bundles[i], --due);
 }
 
 /* Said twice is said once. */
@@ -484,7 +498,7 @@ enum publish_result publisher_offer(struct publisher *publisher, enum table_kind
 	keep_new(&publisher->tables[kind].shards, bundle, &fresh);
 	if (fresh.len > 0 || publisher->tables[kind].shards.count == 0)
 		result = publish(publisher, kind, buf_span(&fresh), seen_ns);
-	buf_fini(&fresh);
+	buf_wipe(&fresh);
 	return result;
 }
 

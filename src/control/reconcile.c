@@ -13,6 +13,8 @@
 #include "control/diagnostic_log.h"
 #include "table/layout.h"
 
+static const uint64_t ns_per_second = 1000000000;
+
 struct reconcile {
 	struct reconcile_options options;
 	struct publisher *publisher;
@@ -110,8 +112,7 @@ static void offer_stored(struct reconcile *reconcile, enum table_kind kind)
 	if (state_load(reconcile->options.state, kind, &content) &&
 	    offer(reconcile, kind, &content, 0))
 		log_info("serving the stored table until objects are listed",
-			 "table=%s generation=%" PRIu64,
-			 kind == TABLE_ROUTES ? "routes" : "endpoints",
+			 "table=%s generation=%" PRIu64, table_layouts[kind].name,
 			 publisher_generation(reconcile->publisher, kind));
 	buf_fini(&content);
 }
@@ -121,7 +122,8 @@ void reconcile_publish_stored(struct reconcile *reconcile)
 	if (reconcile->options.state == NULL)
 		return;
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		offer_stored(reconcile, kind);
+		if (!table_is_secret(kind))
+			offer_stored(reconcile, kind);
 	publisher_send(reconcile->publisher);
 }
 
@@ -173,6 +175,22 @@ static bool offer_endpoints(struct reconcile *reconcile, uint64_t seen_ns)
 	return is_new;
 }
 
+/* Not stored: keys are on no disk (security spec, K1). */
+static void offer_certificates(struct reconcile *reconcile, uint64_t seen_ns)
+{
+	struct buf bundle = {0};
+
+	if (!compile_certificates(reconcile->compiler, reconcile->model,
+				  next_generation(reconcile, TABLE_CERTIFICATES), clock_wall_ns(),
+				  &bundle))
+		log_too_large(TABLE_CERTIFICATES);
+	if (offer(reconcile, TABLE_CERTIFICATES, &bundle, seen_ns))
+		log_info("new certificates", "generation=%" PRIu64 " certificates=%zu",
+			 publisher_generation(reconcile->publisher, TABLE_CERTIFICATES),
+			 reconcile->model->certificates_by_name.count);
+	buf_wipe(&bundle);
+}
+
 static void store_table(struct reconcile *reconcile, enum table_kind kind)
 {
 	if (reconcile->options.state != NULL)
@@ -186,6 +204,7 @@ static void publish(struct reconcile *reconcile, bool with_routes, uint64_t seen
 	bool new_routes = with_routes && offer_routes(reconcile, seen_ns);
 	bool new_endpoints = offer_endpoints(reconcile, seen_ns);
 
+	offer_certificates(reconcile, seen_ns);
 	publisher_send(reconcile->publisher);
 	if (new_endpoints)
 		store_table(reconcile, TABLE_ENDPOINTS);
@@ -218,7 +237,8 @@ static void note_slices(struct reconcile *reconcile)
 /* Brings the model up to the store. Whether routes are to be compiled. */
 static bool update_model(struct reconcile *reconcile)
 {
-	const struct model_changes *changes = model_update(reconcile->model);
+	const struct model_changes *changes = model_update(
+		reconcile->model, (int64_t)(clock_wall_ns() / ns_per_second));
 	bool all = reconcile->again || compiler_is_short(reconcile->compiler);
 
 	note_slices(reconcile);

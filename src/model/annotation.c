@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/annotation.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "model/nearest.h"
 #include "model/scalar.h"
 
 enum class {
+	CLASS_OBEYED,
 	CLASS_GUARD,
 	CLASS_LATER,
 	CLASS_CANARY,
@@ -19,12 +21,16 @@ struct annotation {
 	const char *name;
 	enum class class;
 	const char *inert; /* NULL: every value means something */
+	size_t field;      /* CLASS_OBEYED: a bool of the verdict, by its offset */
 };
 
 static const struct annotation annotations[] = {
-#define ANNOTATION(name, class, inert) {name, CLASS_##class, inert},
+#define ANNOTATION_VALUE(name, field) \
+	{name, CLASS_OBEYED, NULL, offsetof(struct annotation_verdict, field)},
+#define ANNOTATION(name, class, inert) {name, CLASS_##class, inert, 0},
 #include "model/annotation.def"
 #undef ANNOTATION
+#undef ANNOTATION_VALUE
 };
 
 enum { ANNOTATION_COUNT = sizeof(annotations) / sizeof(annotations[0]) };
@@ -117,6 +123,19 @@ static void refuse(const struct found *found, struct annotation_verdict *verdict
 	verdict->denied |= guards;
 }
 
+static void obey(const struct found *found, const struct annotation *annotation,
+		 struct annotation_verdict *verdict)
+{
+	bool *field = (bool *)((char *)verdict + annotation->field);
+
+	if (!scalar_bool(found->value, field))
+		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_BAD_ANNOTATION,
+				&found->ingress->object, found->field,
+				"%s does not fit: it takes \"true\" or \"false\"; what the "
+				"ConfigMap says holds",
+				diagnostic_quote(found->value));
+}
+
 static void judge(const struct found *found, struct annotation_verdict *verdict)
 {
 	const struct annotation *annotation = find(found->name);
@@ -129,6 +148,9 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	if (is_inert(annotation, found->value))
 		return;
 	switch (annotation->class) {
+	case CLASS_OBEYED:
+		obey(found, annotation, verdict);
+		break;
 	case CLASS_GUARD:
 		verdict->denied = true;
 		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_ANNOTATION_GUARD, object,
@@ -163,7 +185,10 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 struct annotation_verdict annotation_read(struct build *build, const struct ingress *ingress)
 {
 	const struct pairs *pairs = &ingress->object.annotations;
-	struct annotation_verdict verdict = {0};
+	struct annotation_verdict verdict = {
+		.ssl_redirect = build->model.settings.ssl_redirect,
+		.force_ssl_redirect = build->model.settings.force_ssl_redirect,
+	};
 	struct buf field = {0};
 
 	for (uint32_t i = 0; i < pairs->count; i++) {

@@ -9,8 +9,10 @@
 #include "model/build.h"
 
 struct annotation_verdict {
-	bool denied; /* something guards and is not obeyed: the routes answer 503 */
-	bool canary; /* an addition to another Ingress: not served at all */
+	bool denied;       /* something guards and is not obeyed: the routes answer 503 */
+	bool canary;       /* an addition to another Ingress: not served at all */
+	bool ssl_redirect; /* over what the ConfigMap says */
+	bool force_ssl_redirect;
 };
 
 /* A diagnostic for each that is not obeyed. */

@@ -14,6 +14,7 @@
 #include "model/model.h"
 
 struct classes;
+struct certificate;
 struct upstream;
 
 /* Where requests go, and what was written. */
@@ -35,26 +36,33 @@ struct build {
 	const struct model_policy *policy; /* of every route so far */
 	const struct classes *classes;
 	struct target default_target;
+	struct certificate
+		*default_certificates[MODEL_CERTIFICATE_KIND_COUNT]; /* held; NULL: none */
 	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
 	struct diagnostics *general; /* NULL: nothing is wrong */
 
 	struct map intents; /* struct intent by_name: of all Ingresses that are looked at */
-	struct list_map intents_by_service; /* struct service_use by "namespace/name" */
+	struct list_map intents_by_service; /* struct object_use by "namespace/name" */
 	struct list_map
 		intents_by_miss; /* struct intent that names a missing Service, by namespace */
 	struct list_map upstreams_by_service; /* struct upstream by "namespace/name" */
-	struct map refused;    /* struct upstream by_key: that cannot be (upstream.c) */
+	struct map refused;                /* struct upstream by_key: that cannot be (upstream.c) */
+	struct list_map intents_by_secret; /* struct object_use by "namespace/name" */
+	struct map certificates; /* struct certificate by_name: also those that cannot be used */
+	struct list unheld_certificates;
 	struct list unheld;    /* upstreams that no intent leads to */
 	struct list old_hosts; /* to be made anew */
 
 	/* of one update */
 	struct arena arena;              /* goes with it */
 	struct diagnostics *diagnostics; /* what is found goes here */
-	unsigned compared;               /* names that a missing one was compared with: bounded */
+	int64_t now_s;
+	unsigned compared; /* names that a missing one was compared with: bounded */
 	struct model_changes changes;
 	struct list gone_hosts;     /* that changes names; go with the next update */
 	struct list gone_upstreams; /* likewise */
-	size_t host_room, upstream_room;
+	struct list gone_certificates;
+	size_t host_room, upstream_room, certificate_room;
 };
 
 /* Parts one behind the other, NUL-terminated: what printf does too, but keys are made by the ten thousand. */
@@ -63,3 +71,4 @@ struct span build_join(struct arena *arena, const struct span *parts, size_t cou
 /* Notes for the changes of this update. name: lives until the next. */
 void build_note_host(struct build *build, struct span name);
 void build_note_upstream(struct build *build, struct span key);
+void build_note_certificate(struct build *build, struct span name);

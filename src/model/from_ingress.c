@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/annotation.h"
+#include "model/certificate.h"
 #include "model/class.h"
 #include "model/host.h"
 #include "model/rule_text.h"
@@ -12,17 +13,15 @@
 enum { FIELD_SIZE = 64, PORT_TEXT = 6 };
 
 /* Whether it is ours and to be served; annotations are judged. */
-static bool is_served(struct build *build, const struct ingress *ingress, bool *denied)
+static bool is_served(struct build *build, const struct ingress *ingress,
+		      struct annotation_verdict *verdict)
 {
-	struct annotation_verdict verdict;
-
 	if (!class_is_ours(build, ingress))
 		return false;
 	if (build->options->disable_catch_all && ingress->has_default_backend)
 		return false;
-	verdict = annotation_read(build, ingress);
-	*denied = verdict.denied;
-	if (verdict.canary)
+	*verdict = annotation_read(build, ingress);
+	if (verdict->canary)
 		return false;
 	if (ingress->rule_count > 0 || ingress->has_default_backend)
 		return true;
@@ -41,8 +40,11 @@ static void count_backend(struct intent_room *room, const struct ingress *ingres
 
 static struct intent_room count_room(const struct ingress *ingress)
 {
-	struct intent_room room = {.mentions = ingress->rule_count + 1};
+	struct intent_room room = {.mentions = ingress->rule_count + 1,
+				   .secrets = ingress->tls_count};
 
+	for (uint32_t i = 0; i < ingress->tls_count; i++)
+		room.text += ingress->object.namespace.len + ingress->tls[i].secret_name.len + 2;
 	count_backend(&room, ingress, &ingress->default_backend);
 	for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
 		for (uint32_t i = 0; i < ingress->rules[rule].path_count; i++)
@@ -169,7 +171,9 @@ static bool check_host(struct build *build, const struct ingress *ingress, uint3
 	return false;
 }
 
-static void add_rule(struct build *build, struct intent *intent, uint32_t index)
+/* offers: NULL: the Ingress says nothing about TLS. */
+static void add_rule(struct build *build, struct intent *intent, uint32_t index,
+		     const struct certificate_offers *offers)
 {
 	const struct ingress_rule *rule = &intent->ingress->rules[index];
 	struct mention mention = {.kind = MENTION_RULE, .rule = index};
@@ -182,23 +186,40 @@ static void add_rule(struct build *build, struct intent *intent, uint32_t index)
 				arena_printf(&build->arena, "spec.rules[%u].http", index),
 				"has no paths; it takes at least one");
 	read_paths(build, intent, &mention);
+	mention.decides_tls = offers != NULL && rule->host.len > 0;
+	if (mention.decides_tls)
+		mention.has_tls = certificate_choose(offers, rule->host, mention.certificates);
 	add_mention(build, intent, rule->host, &mention);
+}
+
+static void add_rules(struct build *build, struct intent *intent)
+{
+	const struct ingress *ingress = intent->ingress;
+	struct certificate_offers *offers = ingress->tls_count == 0
+						    ? NULL
+						    : certificate_offers_new(build, intent);
+
+	for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
+		add_rule(build, intent, rule, offers);
+	if (offers != NULL)
+		certificate_offers_free(offers);
 }
 
 void from_ingress(struct build *build, const struct ingress *ingress)
 {
-	bool denied = false;
+	struct annotation_verdict verdict = {0};
 	struct intent_room room;
 	struct intent *intent;
 
 	build->diagnostics = diagnostics_new();
-	if (is_served(build, ingress, &denied)) {
+	if (is_served(build, ingress, &verdict)) {
 		room = count_room(ingress);
 		intent = intent_new(build, ingress, &room);
-		intent->denied = denied;
+		intent->denied = verdict.denied;
+		intent->ssl_redirect = verdict.ssl_redirect;
+		intent->force_ssl_redirect = verdict.force_ssl_redirect;
 		add_default(build, intent);
-		for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
-			add_rule(build, intent, rule);
+		add_rules(build, intent);
 	} else {
 		intent = intent_new(build, ingress, NULL);
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/certificate.h"
 #include "model/upstream.h"
 
 enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */
@@ -190,6 +191,50 @@ static void fill_route(const struct build *build, struct model_route *route,
 	}
 }
 
+/* The oldest Ingress that says something about TLS decides for the host (compat spec, 17.1). */
+static void decide_tls(struct build *build, struct host *host)
+{
+	const struct mention *decider = NULL;
+
+	list_for_each (link, &host->mentions) {
+		decider = container_of(link, struct mention, of_host);
+		if (decider->decides_tls)
+			break;
+		decider = NULL;
+	}
+	host->model.has_tls = decider != NULL && decider->has_tls;
+	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+		const struct certificate *certificate = decider == NULL
+								? NULL
+								: decider->certificates[kind];
+
+		if (host->model.by_name.key.len == 0)
+			certificate = build->default_certificates[kind];
+		host->model.certificates[kind] = certificate == NULL ? NULL : &certificate->model;
+	}
+}
+
+/* Whether plain requests under the path are left alone (no-tls-redirect-locations). */
+static bool is_exempt(const struct build *build, struct span path)
+{
+	struct span rest = build->model.settings.no_tls_redirect;
+
+	while (rest.len > 0)
+		if (span_starts_with(path, span_trim(span_cut(&rest, ','))))
+			return true;
+	return false;
+}
+
+/* Compat spec, 14. by: NULL: no Ingress. */
+static bool is_https_only(const struct build *build, const struct host *host,
+			  const struct intent *by, struct span path)
+{
+	bool force = by != NULL && by->force_ssl_redirect;
+	bool redirect = by != NULL && by->ssl_redirect && host->model.has_tls;
+
+	return (force || redirect) && !is_exempt(build, path);
+}
+
 /* Leads to the default backend of the Ingress that names the host first, or to that of everybody. */
 static void fill_implicit_root(const struct build *build, struct model_route *root,
 			       const struct host *host)
@@ -204,6 +249,7 @@ static void fill_implicit_root(const struct build *build, struct model_route *ro
 	root->implicit = true;
 	fill_route(build, root, by,
 		   by != NULL && by->has_default ? &by->default_target : &build->default_target);
+	root->https_only = is_https_only(build, host, by, root->path);
 	root->default_backend = !(by != NULL && by->has_default) && root->answer != MODEL_DENIED;
 }
 
@@ -241,6 +287,7 @@ static void add_route(struct making *making, const struct mention *mention,
 	route->path = claim->path;
 	route->type = claim->type;
 	fill_route(making->build, route, mention->intent, &claim->target);
+	route->https_only = is_https_only(making->build, host, mention->intent, claim->path);
 	host->routes[making->count - 1].next = route;
 	/* a Prefix "/" takes the place of the implicit root, which is the first */
 	if (claim->type == MODEL_PREFIX && claim->path.len == 1) {
@@ -277,6 +324,7 @@ static void make_routes(struct build *build, struct host *host)
 	struct making making = {.build = build, .host = host};
 
 	map_init(&making.taken);
+	decide_tls(build, host);
 	free(host->routes);
 	host->routes = memory_new_array(count_claims(host) + 1, sizeof(*host->routes));
 	fill_implicit_root(build, &host->routes[0], host);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/certificate.h"
 #include "model/host.h"
 #include "model/upstream.h"
 
@@ -13,16 +14,23 @@ static size_t measure(const struct intent_room *room)
 {
 	/* a mention has a claim for each of its paths, which has a backend */
 	return room->mentions * sizeof(struct mention) + room->backends * sizeof(struct claim) +
-	       room->backends * sizeof(struct service_use) +
-	       room->backends * sizeof(struct upstream *) + room->text + 5 * SLACK;
+	       (room->backends + room->secrets) * sizeof(struct object_use) +
+	       room->backends * sizeof(struct upstream *) +
+	       room->secrets * sizeof(struct certificate *) + room->text + 8 * SLACK;
 }
 
 static void take_room(struct intent *intent, const struct intent_room *room)
 {
-	intent->mentions = arena_take_zero(&intent->arena,
-					   room->mentions * sizeof(*intent->mentions));
-	intent->uses = arena_take_zero(&intent->arena, room->backends * sizeof(*intent->uses));
-	intent->held = arena_take_zero(&intent->arena, room->backends * sizeof(*intent->held));
+	struct arena *arena = &intent->arena;
+
+	intent->mentions = arena_take_zero(arena, room->mentions * sizeof(*intent->mentions));
+	intent->services.items = arena_take_zero(arena, room->backends * sizeof(struct object_use));
+	intent->held = arena_take_zero(arena, room->backends * sizeof(*intent->held));
+	if (room->secrets == 0)
+		return;
+	intent->secrets.items = arena_take_zero(arena, room->secrets * sizeof(struct object_use));
+	intent->certificates = arena_take_zero(arena,
+					       room->secrets * sizeof(*intent->certificates));
 }
 
 struct intent *intent_new(struct build *build, const struct ingress *ingress,
@@ -35,6 +43,8 @@ struct intent *intent_new(struct build *build, const struct ingress *ingress,
 	intent->by_name.key = ingress->object.by_name.key;
 	map_add(&build->intents, &intent->by_name);
 	list_init(&intent->of_miss);
+	intent->services.index = &build->intents_by_service;
+	intent->secrets.index = &build->intents_by_secret;
 	arena_init(&intent->arena, intent->first, first, SIZE_MAX);
 	if (room == NULL)
 		return intent;
@@ -44,15 +54,22 @@ struct intent *intent_new(struct build *build, const struct ingress *ingress,
 	return intent;
 }
 
+static void end_uses(struct object_uses *uses)
+{
+	for (uint32_t i = 0; i < uses->count; i++)
+		list_map_remove(uses->index, uses->items[i].name, &uses->items[i].of_object);
+}
+
 void intent_free(struct build *build, struct intent *intent)
 {
 	for (uint32_t i = 0; i < intent->mention_count; i++)
 		host_remove_mention(build, &intent->mentions[i]);
-	for (uint32_t i = 0; i < intent->use_count; i++)
-		list_map_remove(&build->intents_by_service, intent->uses[i].service,
-				&intent->uses[i].of_service);
+	end_uses(&intent->services);
+	end_uses(&intent->secrets);
 	for (uint32_t i = 0; i < intent->held_count; i++)
 		upstream_release(build, intent->held[i]);
+	for (uint32_t i = 0; i < intent->certificate_count; i++)
+		certificate_release(build, intent->certificates[i]);
 	list_map_remove(&build->intents_by_miss, intent->missed_in, &intent->of_miss);
 	build->model.ingress_count -= intent->is_served;
 	map_remove(&build->intents, &intent->by_name);
@@ -68,17 +85,17 @@ struct intent *intent_find(const struct build *build, struct span name)
 	return entry == NULL ? NULL : container_of(entry, struct intent, by_name);
 }
 
-void intent_use_service(struct build *build, struct intent *intent, struct span service)
+void intent_use(struct intent *intent, struct object_uses *uses, struct span name)
 {
-	struct service_use *last = &intent->uses[intent->use_count];
+	struct object_use *fresh = &uses->items[uses->count];
 
 	/* most backends of an Ingress are one Service; being noted twice does no harm */
-	if (intent->use_count > 0 && span_equals(last[-1].service, service))
+	if (uses->count > 0 && span_equals(fresh[-1].name, name))
 		return;
-	last->intent = intent;
-	last->service = arena_copy(&intent->arena, service);
-	intent->use_count++;
-	list_map_add(&build->intents_by_service, last->service, &last->of_service);
+	fresh->intent = intent;
+	fresh->name = arena_copy(&intent->arena, name);
+	uses->count++;
+	list_map_add(uses->index, fresh->name, &fresh->of_object);
 }
 
 void intent_miss_service(struct build *build, struct intent *intent)
@@ -94,4 +111,10 @@ void intent_hold(struct intent *intent, struct upstream *upstream)
 {
 	upstream_hold(upstream);
 	intent->held[intent->held_count++] = upstream;
+}
+
+void intent_hold_certificate(struct intent *intent, struct certificate *certificate)
+{
+	certificate_hold(certificate);
+	intent->certificates[intent->certificate_count++] = certificate;
 }

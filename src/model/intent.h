@@ -32,13 +32,25 @@ struct mention {
 	uint32_t rule; /* index in the Ingress */
 	struct claim *claims;
 	uint32_t claim_count;
+	/* What spec.tls says about the host: whether it decides how TLS is ended (the first that does, counts), and
+	 * the certificates by kind; NULL: the default ones. */
+	bool decides_tls;
+	bool has_tls; /* the host is named in it */
+	struct certificate *certificates[MODEL_CERTIFICATE_KIND_COUNT];
 };
 
-/* A backend names a Service, which may be there or not. */
-struct service_use {
-	struct list of_service; /* in build.intents_by_service */
+/* An object is named, which may be there or not: a Service by a backend, a Secret by spec.tls. */
+struct object_use {
+	struct list of_object; /* in build.intents_by_service or intents_by_secret */
 	struct intent *intent;
-	struct span service; /* "namespace/name" */
+	struct span name; /* "namespace/name" */
+};
+
+/* Uses of objects of one kind, in one of build's indexes. */
+struct object_uses {
+	struct list_map *index;
+	struct object_use *items;
+	uint32_t count;
 };
 
 struct intent {
@@ -50,10 +62,14 @@ struct intent {
 	struct target default_target; /* of that */
 	struct mention *mentions;
 	uint32_t mention_count;
-	struct service_use *uses;
-	uint32_t use_count;
+	struct object_uses services;
+	struct object_uses secrets;
 	struct upstream **held;
 	uint32_t held_count;
+	struct certificate **certificates; /* held */
+	uint32_t certificate_count;
+	bool ssl_redirect; /* annotations over the ConfigMap */
+	bool force_ssl_redirect;
 	struct list of_miss;             /* in build.intents_by_miss, where a Service is missing */
 	struct span missed_in;           /* the namespace, where it is in that */
 	struct diagnostics *diagnostics; /* NULL: nothing is wrong */
@@ -65,6 +81,7 @@ struct intent {
 struct intent_room {
 	uint32_t mentions;
 	uint32_t backends;
+	uint32_t secrets; /* mentions of them */
 	size_t text;
 };
 
@@ -78,11 +95,14 @@ void intent_free(struct build *build, struct intent *intent);
 /* NULL: the Ingress of that name is not looked at. */
 struct intent *intent_find(const struct build *build, struct span name);
 
-/* Its target depends on that Service from now on. */
-void intent_use_service(struct build *build, struct intent *intent, struct span service);
+/* It depends on that Service, or Secret, from now on. name: "namespace/name". */
+void intent_use(struct intent *intent, struct object_uses *uses, struct span name);
 
 /* A Service that it names is not there; others with nearly its name are reported. */
 void intent_miss_service(struct build *build, struct intent *intent);
 
 /* The upstream stays as long as the intent. */
 void intent_hold(struct intent *intent, struct upstream *upstream);
+
+/* So does the certificate. */
+void intent_hold_certificate(struct intent *intent, struct certificate *certificate);

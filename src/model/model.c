@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/certificate.h"
 #include "model/class.h"
 #include "model/from_ingress.h"
 #include "model/host.h"
@@ -31,13 +32,19 @@ struct model *model_new(const struct store *store, const struct model_options *o
 	list_init(&build->model.hosts);
 	map_init(&build->model.upstreams_by_key);
 	list_init(&build->model.upstreams);
+	map_init(&build->model.certificates_by_name);
+	list_init(&build->model.certificates);
 	arena_init(&build->lasting, NULL, 0, SIZE_MAX);
 	arena_init(&build->arena, NULL, 0, SIZE_MAX);
 	map_init(&build->intents);
 	list_map_init(&build->intents_by_service);
+	list_map_init(&build->intents_by_secret);
 	list_map_init(&build->intents_by_miss);
 	list_map_init(&build->upstreams_by_service);
 	map_init(&build->refused);
+	map_init(&build->certificates);
+	list_init(&build->unheld_certificates);
+	list_init(&build->gone_certificates);
 	list_init(&build->unheld);
 	list_init(&build->old_hosts);
 	list_init(&build->gone_hosts);
@@ -93,6 +100,15 @@ void build_note_upstream(struct build *build, struct span key)
 		note(&changes->upstreams, &changes->upstream_count, &build->upstream_room, key);
 }
 
+void build_note_certificate(struct build *build, struct span name)
+{
+	struct model_changes *changes = &build->changes;
+
+	if (!changes->everything)
+		note(&changes->certificates, &changes->certificate_count, &build->certificate_room,
+		     name);
+}
+
 static void free_intents(struct build *build)
 {
 	struct map_entry *entry = map_next(&build->intents, NULL);
@@ -105,12 +121,13 @@ static void free_intents(struct build *build)
 	}
 }
 
-/* The model is empty, but for indexes that are. */
+/* The model is empty, but for certificates, of which those that are not asked for again go at the end. */
 static void clear(struct build *build)
 {
 	free_intents(build);
 	host_free_all(build);
 	upstream_free_all(build);
+	certificate_release_all(build);
 	diagnostics_drop(&build->general, build->sink);
 	arena_fini(&build->lasting);
 	arena_init(&build->lasting, NULL, 0, SIZE_MAX);
@@ -125,6 +142,10 @@ void model_free(struct model *model)
 	build = build_of(model);
 	build->sink = NULL;
 	clear(build);
+	certificate_free_all(build);
+	map_fini(&model->certificates_by_name);
+	map_fini(&build->certificates);
+	list_map_fini(&build->intents_by_secret);
 	map_fini(&model->hosts_by_name);
 	map_fini(&model->upstreams_by_key);
 	map_fini(&build->intents);
@@ -136,6 +157,7 @@ void model_free(struct model *model)
 	arena_fini(&build->arena);
 	free((void *)(uintptr_t)build->changes.hosts);
 	free((void *)(uintptr_t)build->changes.upstreams);
+	free((void *)(uintptr_t)build->changes.certificates);
 	free(build);
 }
 
@@ -164,6 +186,7 @@ static void read_general(struct build *build)
 	read_config(build);
 	build->classes = class_read(build);
 	build->default_target = upstream_default(build);
+	certificate_read_defaults(build);
 	diagnostics_replace(&build->general, build->diagnostics, build->sink);
 }
 
@@ -178,7 +201,8 @@ static bool concerns_everything(const struct build *build)
 
 	return changes->everything || changes->changed[OBJECT_INGRESS_CLASS].count > 0 ||
 	       has_changed(build, OBJECT_CONFIG_MAP, build->options->config_map) ||
-	       has_changed(build, OBJECT_SERVICE, build->options->default_backend);
+	       has_changed(build, OBJECT_SERVICE, build->options->default_backend) ||
+	       has_changed(build, OBJECT_SECRET, build->options->default_certificate);
 }
 
 /*
@@ -251,9 +275,33 @@ static void revise_service(struct revision *revision, const struct store_change 
 
 	while ((uses = list_map_find(&build->intents_by_service, change->by_name.key)) != NULL)
 		revise_intent(revision,
-			      container_of(uses->next, struct service_use, of_service)->intent);
+			      container_of(uses->next, struct object_use, of_object)->intent);
 	revise_misses(revision, change);
 	upstream_forget_service(build, change->by_name.key);
+}
+
+/* Certificates first, so that who is made anew finds what the Secret holds now. */
+static void read_secrets(struct build *build)
+{
+	const struct map *secrets = &build->store->changes.changed[OBJECT_SECRET];
+
+	if (build->store->changes.everything)
+		certificate_read_all_again(build);
+	for (struct map_entry *at = map_next(secrets, NULL); at != NULL; at = map_next(secrets, at))
+		certificate_read_again(build, at->key);
+}
+
+static void revise_secrets(struct revision *revision)
+{
+	struct build *build = revision->build;
+	const struct map *secrets = &build->store->changes.changed[OBJECT_SECRET];
+	struct list *uses;
+
+	for (struct map_entry *at = map_next(secrets, NULL); at != NULL; at = map_next(secrets, at))
+		while ((uses = list_map_find(&build->intents_by_secret, at->key)) != NULL)
+			revise_intent(
+				revision,
+				container_of(uses->next, struct object_use, of_object)->intent);
 }
 
 static void revise_dependents(struct revision *revision)
@@ -265,6 +313,7 @@ static void revise_dependents(struct revision *revision)
 	for (struct map_entry *at = map_next(services, NULL); at != NULL;
 	     at = map_next(services, at))
 		revise_service(revision, container_of(at, struct store_change, by_name));
+	revise_secrets(revision);
 }
 
 static int compare(const void *a, const void *b)
@@ -287,18 +336,22 @@ static void begin(struct build *build)
 {
 	host_free_gone(build);
 	upstream_free_gone(build);
+	certificate_free_gone(build);
 	build->changes.host_count = 0;
 	build->changes.upstream_count = 0;
+	build->changes.certificate_count = 0;
 	build->changes.everything = concerns_everything(build);
 	build->compared = 0;
 }
 
-const struct model_changes *model_update(struct model *model)
+const struct model_changes *model_update(struct model *model, int64_t now_s)
 {
 	struct build *build = build_of(model);
 	struct revision revision = {.build = build};
 
+	build->now_s = now_s;
 	begin(build);
+	read_secrets(build);
 	if (build->changes.everything)
 		revise_all(&revision);
 	else
@@ -306,6 +359,7 @@ const struct model_changes *model_update(struct model *model)
 	make_intents(&revision);
 	host_make_old(build);
 	upstream_forget_unheld(build);
+	certificate_forget_unheld(build);
 	arena_fini(&build->arena);
 	arena_init(&build->arena, NULL, 0, SIZE_MAX);
 	return &build->changes;
@@ -323,12 +377,12 @@ static void ignore(void *owner, const struct diagnostics *list)
 }
 
 struct model *model_build(const struct store *store, const struct model_options *options,
-			  struct diagnostics *diagnostics)
+			  int64_t now_s, struct diagnostics *diagnostics)
 {
 	const struct diagnostic_sink sink = {diagnostics, append, ignore};
 	struct model *model = model_new(store, options, &sink);
 
-	model_update(model);
+	model_update(model, now_s);
 	build_of(model)->sink = NULL;
 	return model;
 }

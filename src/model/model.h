@@ -31,6 +31,11 @@ struct model_options {
 	bool disable_catch_all;
 	bool allow_external_name; /* --disable-svc-external-name turns it off */
 	bool tenant_destinations_free; /* endpoints may be loopback and the like: a directory is trusted */
+	struct span
+		default_certificate; /* --default-ssl-certificate "namespace/name"; empty: none */
+	/* What serves where no other certificate does, as workers decode it (DER, PKCS #8); an ECDSA key. Empty: nothing does. */
+	struct span fallback_chain;
+	struct span fallback_key;
 };
 
 /* Global settings: ConfigMap keys with their defaults. Field by field what table_settings and
@@ -58,6 +63,21 @@ struct model_settings {
 	bool access_log;
 	bool access_log_default_backend;
 	bool retry_non_idempotent;
+	bool ssl_redirect; /* where no annotation says otherwise; so the next */
+	bool force_ssl_redirect;
+	bool ssl_reject_handshake;
+	bool ssl_session_tickets;
+	bool use_http2;
+	bool hsts;
+	bool hsts_include_subdomains;
+	bool hsts_preload;
+	uint32_t tls_versions;       /* BIT(0): 1.2, BIT(1): 1.3 */
+	uint32_t http_redirect_code; /* 300 … 308 */
+	uint32_t http2_concurrent_streams;
+	struct span ssl_ciphers;          /* of TLS 1.2; empty: the default */
+	struct span ssl_curves;           /* empty: the default */
+	struct span hsts_max_age;         /* digits */
+	struct span no_tls_redirect;      /* beginnings of paths, with commas */
 	const struct ip_network *trusted; /* proxy-real-ip-cidr */
 	uint32_t trusted_count;
 };
@@ -110,6 +130,22 @@ struct model_upstream {
 	uint16_t external_port;
 };
 
+enum model_certificate_kind {
+	MODEL_CERTIFICATE_ECDSA,
+	MODEL_CERTIFICATE_RSA,
+	MODEL_CERTIFICATE_KIND_COUNT
+};
+
+/* A certificate with its key, of a Secret. */
+struct model_certificate {
+	struct map_entry by_name; /* key: "namespace/name"; empty: the fallback */
+	struct list link;         /* in model.certificates */
+	enum model_certificate_kind kind;
+	uint8_t digest[32]; /* SHA-256 of chain and key */
+	struct span chain;  /* DER */
+	struct span key;    /* DER, PKCS #8; a secret */
+};
+
 enum model_answer { MODEL_PROXY, MODEL_NOT_FOUND, MODEL_NO_SERVICE, MODEL_DENIED };
 enum model_path_type { MODEL_EXACT, MODEL_PREFIX };
 
@@ -123,6 +159,7 @@ struct model_route {
 	const struct model_upstream *upstream; /* with MODEL_PROXY */
 	const struct model_policy *policy;
 	bool implicit;         /* the root that every host has */
+	bool https_only;       /* plain requests are redirected to https */
 	bool default_backend;  /* leads to the default backend */
 	struct span namespace; /* of the Ingress; empty for the built-in default */
 	struct span ingress;
@@ -136,6 +173,9 @@ struct model_host {
 	struct list link; /* in model.hosts */
 	const struct model_route *first;
 	uint32_t route_count;
+	bool has_tls; /* an Ingress names it in spec.tls, with a Secret that can be used or not */
+	/* By kind; NULL: none. Both NULL: those of the host for everything else serve. */
+	const struct model_certificate *certificates[MODEL_CERTIFICATE_KIND_COUNT];
 };
 
 struct model {
@@ -143,9 +183,11 @@ struct model {
 	struct map hosts_by_name;
 	struct list hosts; /* by link: in order of first mention, as far as they came together */
 	struct map upstreams_by_key;
-	struct list upstreams;  /* by link, likewise */
-	uint32_t route_count;   /* of all hosts */
-	uint32_t ingress_count; /* those that are served */
+	struct list upstreams; /* by link, likewise */
+	struct map certificates_by_name;
+	struct list certificates; /* by link, likewise */
+	uint32_t route_count;     /* of all hosts */
+	uint32_t ingress_count;   /* those that are served */
 };
 
 /* What an update made anew, by name; also what is not there any more. */
@@ -155,6 +197,8 @@ struct model_changes {
 	size_t host_count;
 	const struct span *upstreams; /* keys */
 	size_t upstream_count;
+	const struct span *certificates; /* names */
+	size_t certificate_count;
 };
 
 /* An empty model, to be updated. The three are kept; sink is told what is wrong with objects; NULL: nobody is. */
@@ -164,15 +208,16 @@ struct model *model_new(const struct store *store, const struct model_options *o
 /* The sink is told nothing. */
 void model_free(struct model *model);
 
-/* The model becomes that of the store as it is, by the changes that the store has noted (not to be forgotten
+/* now_s: seconds since 1970, by which certificates are judged.
+ * The model becomes that of the store as it is, by the changes that the store has noted (not to be forgotten
  * before). Valid until the next update. The first update makes everything. Between a change of the store and
  * the update nothing may be read from the model but upstreams: text of objects that went is gone. */
-const struct model_changes *model_update(struct model *model);
+const struct model_changes *model_update(struct model *model, int64_t now_s);
 
 /* A model made at once; for commands. The store must not change while it lives, and has noted everything as changed.
  * diagnostics gets what is wrong. */
 struct model *model_build(const struct store *store, const struct model_options *options,
-			  struct diagnostics *diagnostics);
+			  int64_t now_s, struct diagnostics *diagnostics);
 
 /* The endpoints of one upstream that may get requests now, without duplicates, in the order of address
  * and port: those that are ready, or where there is none those that serve while they terminate (Kubernetes API spec,

@@ -8,7 +8,10 @@
 #include "model/nearest.h"
 #include "model/scalar.h"
 
-enum { BUFFER_SIZE_MAX = 16 << 20 };
+enum { BUFFER_SIZE_MAX = 16 << 20, WORDS_MAX = 1024 };
+
+/* Bits of model_settings.tls_versions. */
+enum { TLS_1_2, TLS_1_3 };
 
 enum key_class { KEY_OBEYED, KEY_LATER, KEY_GUARD, KEY_NO_EFFECT, KEY_REMOVED, KEY_REFUSED };
 
@@ -27,6 +30,11 @@ enum key_type {
 	TYPE_HEADER_BUFFERS,
 	TYPE_RETRY_CASES,
 	TYPE_NETWORKS,
+	TYPE_REDIRECT_CODE,
+	TYPE_TLS_VERSIONS,
+	TYPE_WORDS,
+	TYPE_DIGITS,
+	TYPE_PATHS,
 };
 
 struct key {
@@ -107,6 +115,15 @@ void settings_default(struct config *config, struct arena *arena)
 				.ignore_invalid_headers = true,
 				.generate_request_id = true,
 				.access_log = true,
+				.ssl_redirect = true,
+				.use_http2 = true,
+				.hsts = true,
+				.hsts_include_subdomains = true,
+				.tls_versions = BIT(TLS_1_2) | BIT(TLS_1_3),
+				.http_redirect_code = 308,
+				.http2_concurrent_streams = 128,
+				.hsts_max_age = S("31536000"),
+				.no_tls_redirect = S("/.well-known/acme-challenge"),
 			},
 		.policy =
 			{
@@ -250,6 +267,74 @@ static bool read_networks(struct reading *reading, struct span text)
 	return true;
 }
 
+static bool read_redirect_code(struct span text, void *field)
+{
+	uint64_t code;
+
+	if (!span_to_u64(text, &code) || code < 300 || code > 308)
+		return false;
+	*(uint32_t *)field = (uint32_t)code;
+	return true;
+}
+
+/* Words of versions; older ones than those that Ingot speaks are no reason to refuse the rest. */
+static bool read_tls_versions(struct span text, void *field)
+{
+	uint32_t versions = 0;
+
+	while (text.len > 0) {
+		struct span word = span_cut(&text, ' ');
+
+		if (span_equals_nocase(word, S("TLSv1.2")))
+			versions |= BIT(TLS_1_2);
+		else if (span_equals_nocase(word, S("TLSv1.3")))
+			versions |= BIT(TLS_1_3);
+		else if (word.len > 0 && !span_equals_nocase(word, S("TLSv1.1")) &&
+			 !span_equals_nocase(word, S("TLSv1")))
+			return false;
+	}
+	if (versions == 0)
+		return false;
+	*(uint32_t *)field = versions;
+	return true;
+}
+
+/* Letters, digits and the signs of cipher and curve lists: goes to a library as it is. */
+static bool read_words(struct span text, struct span *field)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789:-_+!@=.";
+
+	if (text.len == 0 || text.len > WORDS_MAX)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (memchr(allowed, text.ptr[i], sizeof(allowed) - 1) == NULL)
+			return false;
+	*field = text;
+	return true;
+}
+
+static bool read_digits(struct span text, struct span *field)
+{
+	uint64_t number;
+
+	if (!span_to_u64(text, &number))
+		return false;
+	*field = text;
+	return true;
+}
+
+static bool read_paths(struct span text, struct span *field)
+{
+	struct span rest = text;
+
+	while (rest.len > 0)
+		if (!span_starts_with(span_trim(span_cut(&rest, ',')), S("/")))
+			return false;
+	*field = text;
+	return true;
+}
+
 static bool read_value(struct reading *reading, const struct key *key, struct span text)
 {
 	void *field = (char *)reading->config + key->field;
@@ -283,6 +368,16 @@ static bool read_value(struct reading *reading, const struct key *key, struct sp
 		return read_retry_cases(text, field);
 	case TYPE_NETWORKS:
 		return read_networks(reading, text);
+	case TYPE_REDIRECT_CODE:
+		return read_redirect_code(text, field);
+	case TYPE_TLS_VERSIONS:
+		return read_tls_versions(text, field);
+	case TYPE_WORDS:
+		return read_words(text, field);
+	case TYPE_DIGITS:
+		return read_digits(text, field);
+	case TYPE_PATHS:
+		return read_paths(text, field);
 	}
 	return false;
 }
@@ -310,6 +405,11 @@ static const char *accepted(enum key_type type)
 			"it takes words such as \"error timeout http_503\", or \"off\"",
 		[TYPE_NETWORKS] = "it takes addresses and networks with commas, for example "
 				  "\"10.0.0.0/8,192.0.2.1\"",
+		[TYPE_REDIRECT_CODE] = "it takes a status from 300 to 308",
+		[TYPE_TLS_VERSIONS] = "it takes \"TLSv1.2\", \"TLSv1.3\" or both",
+		[TYPE_WORDS] = "it takes names with colons, as OpenSSL has them",
+		[TYPE_DIGITS] = "it takes whole seconds, for example \"31536000\"",
+		[TYPE_PATHS] = "it takes beginnings of paths with commas, each with a '/' first",
 	};
 
 	return texts[type];

@@ -446,7 +446,7 @@ bool upstream_resolve(struct build *build, struct intent *intent,
 		wanted.spelled = spell_number(&intent->arena, wanted.number);
 	}
 	target->port = wanted.spelled;
-	intent_use_service(build, intent, build_join(&build->arena, service, 3));
+	intent_use(intent, &intent->services, build_join(&build->arena, service, 3));
 	wanted.service = store_find_service(build->store, ingress->object.namespace,
 					    backend->service_name);
 	if (wanted.service == NULL) {

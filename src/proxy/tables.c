@@ -11,6 +11,7 @@ void tables_init(struct tables *tables)
 	*tables = (struct tables){0};
 	shards_init(&tables->routes, TABLE_ROUTES);
 	shards_init(&tables->endpoints, TABLE_ENDPOINTS);
+	shards_init(&tables->certificates, TABLE_CERTIFICATES);
 	/* cleared pages that nobody touches cost nothing */
 	tables->slots = memory_new_array(TABLE_SLOTS_MAX, sizeof(*tables->slots));
 }
@@ -20,12 +21,19 @@ void tables_fini(struct tables *tables)
 	tables_drop(tables);
 	shards_fini(&tables->routes);
 	shards_fini(&tables->endpoints);
+	shards_fini(&tables->certificates);
 	free(tables->slots);
 }
 
 static struct shards *shards_of(struct tables *tables, enum table_kind kind)
 {
-	return kind == TABLE_ROUTES ? &tables->routes : &tables->endpoints;
+	struct shards *all[TABLE_KIND_COUNT] = {
+		[TABLE_ROUTES] = &tables->routes,
+		[TABLE_ENDPOINTS] = &tables->endpoints,
+		[TABLE_CERTIFICATES] = &tables->certificates,
+	};
+
+	return all[kind];
 }
 
 int tables_prepare(struct tables *tables, enum table_kind kind, int fd, struct error *err)
@@ -35,6 +43,8 @@ int tables_prepare(struct tables *tables, enum table_kind kind, int fd, struct e
 	shards_drop(&tables->waiting[kind]);
 	if (seal_map(fd, &bundle, err) == -1)
 		return -1;
+	if (table_is_secret(kind))
+		seal_hide(bundle);
 	return shards_prepare(shards_of(tables, kind), bundle, seal_unmap, &tables->waiting[kind],
 			      err);
 }
@@ -97,6 +107,8 @@ void tables_commit(struct tables *tables)
 {
 	if (tables->waiting[TABLE_ENDPOINTS].count > 0)
 		commit_endpoints(tables);
+	if (tables->waiting[TABLE_CERTIFICATES].count > 0)
+		shards_commit(&tables->certificates, &tables->waiting[TABLE_CERTIFICATES]);
 	if (tables->waiting[TABLE_ROUTES].count > 0)
 		shards_commit(&tables->routes, &tables->waiting[TABLE_ROUTES]);
 }

@@ -15,6 +15,7 @@ struct slot_use {
 struct tables {
 	struct shards routes;
 	struct shards endpoints;
+	struct shards certificates;
 	struct slot_use *slots; /* by slot */
 
 	/* An endpoint is in no upstream any more. NULL: nobody wants to know. */
@@ -55,5 +56,5 @@ static inline bool tables_have(const struct tables *tables, uint32_t slot, uint3
 /* Shards that are mapped and may be used. */
 static inline uint32_t tables_mapped(const struct tables *tables)
 {
-	return tables->routes.mapped + tables->endpoints.mapped;
+	return tables->routes.mapped + tables->endpoints.mapped + tables->certificates.mapped;
 }

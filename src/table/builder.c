@@ -33,7 +33,10 @@ void builder_init(struct builder *builder, enum table_kind kind)
 void builder_fini(struct builder *builder)
 {
 	for (unsigned i = 0; i < TABLE_SECTIONS_MAX; i++) {
-		buf_fini(&builder->sections[i]);
+		if (table_is_secret(builder->kind))
+			buf_wipe(&builder->sections[i]);
+		else
+			buf_fini(&builder->sections[i]);
 		map_fini(&builder->elements[i]);
 	}
 	map_fini(&builder->texts);
@@ -59,7 +62,8 @@ struct table_span builder_text(struct builder *builder, struct span text)
 
 	if (text.len == 0)
 		return span;
-	known = map_find(&builder->texts, text);
+	/* keys have no copy that nobody wipes */
+	known = table_is_secret(builder->kind) ? NULL : map_find(&builder->texts, text);
 	if (known != NULL) {
 		span.at = ((struct interned *)known)->at;
 		return span;
@@ -67,8 +71,14 @@ struct table_span builder_text(struct builder *builder, struct span text)
 	BUG_ON(text.len > UINT32_MAX - all->len);
 	span.at = (uint32_t)all->len;
 	buf_add(all, text);
-	intern(builder, &builder->texts, text, span.at);
+	if (!table_is_secret(builder->kind))
+		intern(builder, &builder->texts, text, span.at);
 	return span;
+}
+
+void builder_reserve_text(struct builder *builder, size_t bytes)
+{
+	buf_reserve(text_of(builder), bytes);
 }
 
 uint32_t builder_count(const struct builder *builder, unsigned section)

@@ -31,8 +31,11 @@ struct builder {
 void builder_init(struct builder *builder, enum table_kind kind);
 void builder_fini(struct builder *builder);
 
-/* Where that text is; equal texts are in one place. */
+/* Where that text is; equal texts are in one place, but for a kind that is secret: such is wiped with the builder. */
 struct table_span builder_text(struct builder *builder, struct span text);
+
+/* So many bytes of text follow: the memory of a secret does not grow, or copies would be left behind. */
+void builder_reserve_text(struct builder *builder, size_t bytes);
 
 /* A copy of the element behind those of its section; its index. */
 uint32_t builder_add(struct builder *builder, unsigned section, const void *element);

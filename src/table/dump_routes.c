@@ -53,6 +53,12 @@ static const struct field settings_fields[] = {
 	SWITCH(table_settings, access_log_default_backend, "accessLogDefaultBackend"),
 	SWITCH(table_settings, tenant_destinations_free, "tenantDestinationsFree"),
 	SWITCH(table_settings, retry_non_idempotent, "retryNonIdempotent"),
+	SWITCH(table_settings, ssl_reject_handshake, "sslRejectHandshake"),
+	SWITCH(table_settings, ssl_session_tickets, "sslSessionTickets"),
+	SWITCH(table_settings, use_http2, "useHttp2"),
+	NUMBER(table_settings, tls_versions, "tlsVersions"),
+	NUMBER(table_settings, redirect_status, "redirectStatus"),
+	NUMBER(table_settings, http2_streams, "http2Streams"),
 	NUMBER(table_settings, host_seed, "hostSeed"),
 };
 
@@ -92,6 +98,7 @@ static uint64_t field_value(const void *element, const struct field *field)
 	const char *at = (const char *)element + field->at;
 	uint64_t wide;
 	uint32_t word;
+	uint16_t half;
 
 	if (field->size == sizeof(wide)) {
 		memcpy(&wide, at, sizeof(wide));
@@ -100,6 +107,10 @@ static uint64_t field_value(const void *element, const struct field *field)
 	if (field->size == sizeof(word)) {
 		memcpy(&word, at, sizeof(word));
 		return word;
+	}
+	if (field->size == sizeof(half)) {
+		memcpy(&half, at, sizeof(half));
+		return half;
 	}
 	return (uint8_t)*at;
 }
@@ -115,6 +126,17 @@ static void dump_fields(struct json *json, const void *element, const struct fie
 		else
 			json_number(json, fields[i].key, value);
 	}
+}
+
+static void dump_settings(struct json *json, const struct routes *routes)
+{
+	const struct table_settings *settings = routes->settings;
+
+	dump_fields(json, settings, settings_fields,
+		    sizeof(settings_fields) / sizeof(settings_fields[0]));
+	json_text(json, "sslCiphers", routes_text(routes, settings->ssl_ciphers));
+	json_text(json, "sslCurves", routes_text(routes, settings->ssl_curves));
+	json_text(json, "hsts", routes_text(routes, settings->hsts));
 }
 
 void dump_header(struct json *json, const struct shards *shards, enum dump_detail detail)
@@ -183,6 +205,8 @@ void dump_route(struct json *json, const char *key, const struct routes *routes,
 		json_bool(json, "implicit", true);
 	if (route->default_backend)
 		json_bool(json, "defaultBackend", true);
+	if (route->https_only)
+		json_bool(json, "httpsOnly", true);
 	if (route->answer == ROUTE_PROXY) {
 		json_number(json, "upstream", route->upstream);
 		json_number(json, "incarnation", route->upstream_incarnation);
@@ -328,6 +352,12 @@ static struct line *sorted_hosts(const struct shards *shards, size_t count)
 	return lines;
 }
 
+/* The Secret, and not its id: that is a hash of the name. Empty: the fallback. */
+static void dump_tls(struct json *json, const struct routes *routes, const struct host_tls *tls)
+{
+	json_text(json, "certificate", routes_text(routes, tls->secret));
+}
+
 static void dump_hosts(struct json *json, const struct shards *shards, struct policies *policies)
 {
 	size_t count = count_hosts(shards);
@@ -341,6 +371,8 @@ static void dump_hosts(struct json *json, const struct shards *shards, struct po
 		find_routes(routes, lines[i].index, &first, &own);
 		json_open_object(json, NULL, JSON_BLOCK);
 		dump_host_name(json, "host", routes, &routes->hosts[lines[i].index]);
+		if (routes->hosts[lines[i].index].tls != TABLE_NONE)
+			dump_tls(json, routes, &routes->tls[routes->hosts[lines[i].index].tls]);
 		dump_host_routes(json, routes, first, own, policies);
 		json_close_object(json);
 	}
@@ -388,8 +420,7 @@ void dump_routes(const struct shards *routes, enum dump_detail detail, struct bu
 	json_open_object(&json, NULL, JSON_BLOCK);
 	dump_header(&json, routes, detail);
 	json_open_object(&json, "settings", JSON_BLOCK);
-	dump_fields(&json, shards_settings(routes), settings_fields,
-		    sizeof(settings_fields) / sizeof(settings_fields[0]));
+	dump_settings(&json, &routes->at[0]->routes);
 	json_close_object(&json);
 	dump_networks(&json, &routes->at[0]->routes);
 	dump_hosts(&json, routes, &policies);

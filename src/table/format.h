@@ -7,7 +7,7 @@
  * segment never leaves it. Offsets are from the start of the segment; `at` of an empty table_span is 0.
  *
  *     OFFSET  SIZE  FIELD
- *          0     8  magic: "INGOT-RT" routes, "INGOT-EP" endpoints
+ *          0     8  magic: "INGOT-RT" routes, "INGOT-EP" endpoints, "INGOT-CE" certificates
  *          8     4  format version; a reader refuses any other
  *         12     4  size of the segment in bytes
  *         16     8  generation, grows by one with every build
@@ -19,8 +19,8 @@
  *         56     8  number of sections
  *         64  8×n   sections: offset and count of elements each; which they are: enum …_section
  *
- * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h and
- * endpoints.h, but for the last, which is bytes: the text that table_spans point into. Sections lie in
+ * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h,
+ * endpoints.h and certificates.h, but for the last, which is bytes: the text that table_spans point into. Sections lie in
  * the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
  * with such zeros too: a content has one form, so equal contents are equal bytes.
  *
@@ -30,11 +30,12 @@
 #pragma once
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/span.h"
 
-enum { TABLE_FORMAT_VERSION = 2, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
+enum { TABLE_FORMAT_VERSION = 3, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
 enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes; of a bundle too */
 enum { TABLE_SHARDS_MAX = 4096 };
 
@@ -55,7 +56,13 @@ enum {
 /* An index or offset that names nothing. */
 #define TABLE_NONE UINT32_MAX
 
-enum table_kind { TABLE_ROUTES, TABLE_ENDPOINTS, TABLE_KIND_COUNT };
+enum table_kind { TABLE_ROUTES, TABLE_ENDPOINTS, TABLE_CERTIFICATES, TABLE_KIND_COUNT };
+
+/* It is for workers alone, in memory that is wiped. */
+static inline bool table_is_secret(enum table_kind kind)
+{
+	return kind == TABLE_CERTIFICATES;
+}
 
 struct table_section {
 	uint32_t at;

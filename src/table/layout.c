@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "table/layout.h"
 
+#include "table/certificates.h"
 #include "table/endpoints.h"
 #include "table/routes.h"
 
@@ -8,16 +9,18 @@
 
 /* Elements lie side by side at multiples of 16: their sizes and their alignment are the format. Where a
  * struct had padding, bytes that nobody set would be in the segment. */
-static_assert(sizeof(struct table_settings) == 80, "layout");
+static_assert(sizeof(struct table_settings) == 104, "layout");
 static_assert(sizeof(struct ip_network) == 17, "layout");
 static_assert(sizeof(struct host_bucket) == 8, "layout");
-static_assert(sizeof(struct host_record) == 16, "layout");
+static_assert(sizeof(struct host_record) == 20, "layout");
 static_assert(sizeof(struct path_node) == 40, "layout");
 static_assert(sizeof(struct route) == 40, "layout");
 static_assert(sizeof(struct route_policy) == 48, "layout");
 static_assert(sizeof(struct route_object) == 32, "layout");
 static_assert(sizeof(struct upstream_record) == 40, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
+static_assert(sizeof(struct certificate_record) == 80, "layout");
+static_assert(sizeof(struct host_tls) == 64, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 static_assert((int)ENDPOINTS_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 
@@ -34,8 +37,10 @@ const struct table_layout
 							[ROUTES_SETTINGS] =
 								{"settings",
 								 sizeof(struct table_settings),
-								 0,
-								 {0}},
+								 3,
+								 {TEXT(table_settings, ssl_ciphers),
+								  TEXT(table_settings, ssl_curves),
+								  TEXT(table_settings, hsts)}},
 							[ROUTES_NETWORKS] =
 								{"networks",
 								 sizeof(struct ip_network),
@@ -55,10 +60,11 @@ const struct table_layout
 									  sizeof(struct path_node),
 									  1,
 									  {TEXT(path_node, label)}},
-							[ROUTES_ROUTES] = {"routes",
-									   sizeof(struct route),
-									   1,
-									   {TEXT(route, path)}},
+							[ROUTES_ROUTES] =
+								{"routes",
+								 sizeof(struct route),
+								 1,
+								 {TEXT(route, path)}},
 							[ROUTES_POLICIES] =
 								{"policies",
 								 sizeof(struct route_policy),
@@ -77,6 +83,12 @@ const struct table_layout
 										  service),
 									     TEXT(route_object,
 										  service_port)}},
+							[ROUTES_TLS] =
+								{"tls",
+								 sizeof(struct host_tls),
+								 2,
+								 {TEXT(host_tls, secret),
+								  TEXT(host_tls, ciphers)}},
 							[ROUTES_TEXT] = {"text", 1, 0, {0}},
 						},
 				},
@@ -102,6 +114,24 @@ const struct table_layout
 										 0,
 										 {0}},
 							[ENDPOINTS_TEXT] = {"text", 1, 0, {0}},
+						},
+				},
+			[TABLE_CERTIFICATES] =
+				{
+					.magic = "INGOT-CE",
+					.name = "certificates",
+					.section_count = CERTIFICATES_SECTION_COUNT,
+					.sections =
+						{
+							[CERTIFICATES_RECORDS] =
+								{"records",
+								 sizeof(struct certificate_record),
+								 3,
+								 {TEXT(certificate_record, chain),
+								  TEXT(certificate_record, key),
+								  TEXT(certificate_record,
+								       revoked)}},
+							[CERTIFICATES_TEXT] = {"text", 1, 0, {0}},
 						},
 				},
 };

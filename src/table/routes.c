@@ -5,13 +5,13 @@
 #include "table/shards.h"
 
 /* host NULL: none. */
-struct host_match {
+struct found_host {
 	struct shard *shard;
 	const struct host_record *host;
 };
 
 /* The host with exactly that stored name. A free bucket ends the search: verify saw one. */
-static struct host_match find_name(const struct shards *shards, struct span name)
+static struct found_host find_name(const struct shards *shards, struct span name)
 {
 	uint64_t hash = table_hash(name, shards->host_seed);
 	struct shard *shard = shards->at[table_hash_shard(hash, shards->count)];
@@ -25,11 +25,11 @@ static struct host_match find_name(const struct shards *shards, struct span name
 			const struct host_record *host = &routes->hosts[bucket->host];
 
 			if (span_equals(routes_text(routes, host->name), name))
-				return (struct host_match){shard, host};
+				return (struct found_host){shard, host};
 		}
 		at = (at + 1) & routes->bucket_mask;
 	}
-	return (struct host_match){shard, NULL};
+	return (struct found_host){shard, NULL};
 }
 
 /* What a wildcard may stand for: letters, digits, '_' and '-' (compat spec, 4.2). Hosts are lower case. */
@@ -52,14 +52,14 @@ static bool stands_for(const struct host_record *host, bool is_first)
 
 /* The wildcard that a name falls under. Labels are cut off from the left: the first suffix that is found is the
  * longest. */
-static struct host_match find_wildcard(const struct shards *shards, struct span name)
+static struct found_host find_wildcard(const struct shards *shards, struct span name)
 {
 	struct span suffix = name;
 	size_t label;
 
 	while ((label = span_find(suffix, '.')) != SIZE_MAX && is_label(suffix.ptr, label)) {
 		bool is_first = suffix.ptr == name.ptr;
-		struct host_match match;
+		struct found_host match;
 
 		suffix = span_skip(suffix, label);
 		match = find_name(shards, suffix);
@@ -69,19 +69,19 @@ static struct host_match find_wildcard(const struct shards *shards, struct span 
 			break;
 		suffix = span_skip(suffix, 1);
 	}
-	return (struct host_match){NULL, NULL};
+	return (struct found_host){NULL, NULL};
 }
 
-static struct host_match other_host(const struct shards *shards)
+static struct found_host other_host(const struct shards *shards)
 {
 	struct shard *shard = shards->at[0];
 
-	return (struct host_match){shard, &shard->routes.hosts[shard->routes.other_host]};
+	return (struct found_host){shard, &shard->routes.hosts[shard->routes.other_host]};
 }
 
-static struct host_match find_host(const struct shards *shards, struct span name)
+static struct found_host find_host(const struct shards *shards, struct span name)
 {
-	struct host_match match = find_name(shards, name);
+	struct found_host match = find_name(shards, name);
 
 	if (match.host != NULL && match.host->wildcard == HOST_EXACT)
 		return match;
@@ -187,7 +187,7 @@ static struct route_match find_path(const struct routes *routes, const struct pa
 
 struct route_match routes_find(const struct shards *routes, struct span host, struct span path)
 {
-	struct host_match found = find_host(routes, host);
+	struct found_host found = find_host(routes, host);
 	const struct routes *in = &found.shard->routes;
 	struct route_match match = find_path(in, &in->nodes[found.host->root], path);
 
@@ -204,4 +204,16 @@ struct route_match routes_find_beside(struct shard *shard, const struct route *r
 
 	match.shard = shard;
 	return match;
+}
+
+struct host_match routes_find_host(const struct shards *routes, struct span name)
+{
+	struct found_host found = find_host(routes, name);
+	const struct routes *in = &found.shard->routes;
+
+	return (struct host_match){
+		.shard = found.shard,
+		.tls = found.host->tls == TABLE_NONE ? NULL : &in->tls[found.host->tls],
+		.is_known = found.host->name.len > 0,
+	};
 }

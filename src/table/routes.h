@@ -20,6 +20,7 @@
 #include <stdbool.h>
 
 #include "base/ip.h"
+#include "table/certificates.h"
 #include "table/format.h"
 
 enum routes_section {
@@ -31,6 +32,7 @@ enum routes_section {
 	ROUTES_ROUTES,       /* struct route */
 	ROUTES_POLICIES,     /* struct route_policy; equal ones are stored once */
 	ROUTES_OBJECTS,      /* struct route_object */
+	ROUTES_TLS,          /* struct host_tls; equal ones are stored once */
 	ROUTES_TEXT,         /* bytes */
 	ROUTES_SECTION_COUNT
 };
@@ -63,8 +65,37 @@ struct table_settings {
 	uint8_t access_log_default_backend;
 	uint8_t tenant_destinations_free; /* 1: loopback and the like may be endpoints (a trusted directory) */
 	uint8_t retry_non_idempotent;
-	uint32_t host_seed;   /* of the hash of hosts, the same in every shard of a set */
-	uint32_t reserved[3]; /* zero */
+	uint8_t ssl_reject_handshake; /* of names that no host has */
+	uint8_t ssl_session_tickets;
+	uint8_t use_http2;
+	uint8_t tls_versions;          /* BIT(enum host_tls_version), at least one */
+	uint16_t redirect_status;      /* of a redirect to https: 300 … 308 */
+	uint16_t reserved;             /* zero */
+	uint32_t http2_streams;        /* a client may have open at once, at least 1 */
+	uint32_t host_seed;            /* of the hash of hosts, the same in every shard of a set */
+	struct table_span ssl_ciphers; /* of TLS 1.2, in OpenSSL's words; empty: the default */
+	struct table_span ssl_curves;  /* likewise, "X25519:P-256" */
+	struct table_span
+		hsts; /* value of Strict-Transport-Security; empty: the field is not sent */
+};
+
+enum host_tls_version { HOST_TLS_1_2, HOST_TLS_1_3, HOST_TLS_VERSION_COUNT };
+
+enum host_tls_verify {
+	HOST_TLS_VERIFY_OFF,
+	HOST_TLS_VERIFY_ON,
+	HOST_TLS_VERIFY_OPTIONAL,
+	HOST_TLS_VERIFY_OPTIONAL_NO_CA,
+	HOST_TLS_VERIFY_COUNT
+};
+
+/* How connections to a host by TLS are ended. */
+struct host_tls {
+	struct certificate_id certificates
+		[2]; /* by kind, ECDSA and RSA; none: those of the host for everything else */
+	struct table_span secret;  /* "namespace/name" of the first, for people */
+	struct table_span ciphers; /* of TLS 1.2; empty: those of the settings */
+	uint8_t reserved[16];      /* zero */
 };
 
 /* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */
@@ -126,7 +157,8 @@ struct route {
 	uint8_t path_type;            /* enum route_path_type */
 	uint8_t implicit;             /* 1: the root that every host has (compat spec, 4.3) */
 	uint8_t default_backend;      /* 1: leads to the default backend */
-	uint32_t reserved;            /* zero */
+	uint8_t https_only;           /* 1: plain requests are redirected to https */
+	uint8_t reserved[3];          /* zero */
 };
 
 /* Which of its own routes a node holds for its path P. */
@@ -168,6 +200,7 @@ enum host_wildcard {
 struct host_record {
 	struct table_span name;
 	uint32_t root;    /* index of its root node */
+	uint32_t tls;     /* index, TABLE_NONE: as the host for everything else */
 	uint8_t wildcard; /* enum host_wildcard */
 	uint8_t reserved[3];
 };
@@ -183,6 +216,7 @@ struct routes {
 	const struct route *routes;
 	const struct route_policy *policies;
 	const struct route_object *objects;
+	const struct host_tls *tls;
 	uint32_t network_count;
 	uint32_t bucket_mask;
 	uint32_t host_count;
@@ -190,6 +224,7 @@ struct routes {
 	uint32_t route_count;
 	uint32_t policy_count;
 	uint32_t object_count;
+	uint32_t tls_count;
 	uint32_t
 		other_host; /* index of the host with the empty name; TABLE_NONE: another shard has it */
 	bool many_labels; /* a host is HOST_MANY_LABELS: all suffixes of a name are tried, not the first alone */

@@ -226,10 +226,20 @@ uint32_t routes_builder_add_host(struct routes_builder *builder, struct span nam
 	struct host_record host = {
 		.name = builder_text(&builder->segment, name),
 		.root = add_tree(builder, index, entries, count),
+		.tls = TABLE_NONE,
 		.wildcard = (uint8_t)wildcard,
 	};
 
 	return builder_add(&builder->segment, ROUTES_HOSTS, &host);
+}
+
+void routes_builder_set_tls(struct routes_builder *builder, uint32_t host,
+			    const struct host_tls *tls)
+{
+	uint32_t index = builder_intern(&builder->segment, ROUTES_TLS, tls);
+	struct host_record *record = builder_at(&builder->segment, ROUTES_HOSTS, host);
+
+	record->tls = index;
 }
 
 /* Adds one host to buckets that have room; how many buckets were looked at. */

@@ -34,6 +34,10 @@ uint32_t routes_builder_add_host(struct routes_builder *builder, struct span nam
 				 enum host_wildcard wildcard, const struct routes_entry *entries,
 				 uint32_t count);
 
+/* What the host says about TLS; texts of it are the segment's (builder_text). */
+void routes_builder_set_tls(struct routes_builder *builder, uint32_t host,
+			    const struct host_tls *tls);
+
 /* So many buckets may be searched for one host before the names are taken for made to collide: they do not under
  * another host_seed. */
 enum { ROUTES_CHAIN_LONG = 128 };

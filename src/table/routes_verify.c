@@ -24,6 +24,7 @@ static void set_sections(struct routes *routes, const struct table_header *heade
 		.routes = table_section(header, ROUTES_ROUTES),
 		.policies = table_section(header, ROUTES_POLICIES),
 		.objects = table_section(header, ROUTES_OBJECTS),
+		.tls = table_section(header, ROUTES_TLS),
 	};
 	routes->network_count = count_of(routes, ROUTES_NETWORKS);
 	routes->bucket_mask = count_of(routes, ROUTES_HOST_BUCKETS) - 1;
@@ -32,13 +33,14 @@ static void set_sections(struct routes *routes, const struct table_header *heade
 	routes->route_count = count_of(routes, ROUTES_ROUTES);
 	routes->policy_count = count_of(routes, ROUTES_POLICIES);
 	routes->object_count = count_of(routes, ROUTES_OBJECTS);
+	routes->tls_count = count_of(routes, ROUTES_TLS);
 	routes->other_host = TABLE_NONE;
 }
 
 static bool are_switches(const struct table_settings *settings)
 {
 	const uint8_t *first = &settings->underscores_in_headers;
-	const uint8_t *last = &settings->retry_non_idempotent;
+	const uint8_t *last = &settings->use_http2;
 
 	for (const uint8_t *at = first; at <= last; at++)
 		if (*at > 1)
@@ -60,8 +62,20 @@ static int verify_settings(const struct routes *routes, struct error *err)
 				 settings->header_line_bytes, settings->header_total_bytes);
 	if (!are_switches(settings))
 		return error_set(err, "a switch of the settings is neither 0 nor 1");
-	if (!verify_is_zero(settings->reserved, sizeof(settings->reserved)))
+	if (settings->tls_versions == 0 || settings->tls_versions >= BIT(HOST_TLS_VERSION_COUNT) ||
+	    settings->redirect_status < 300 || settings->redirect_status > 308 ||
+	    settings->http2_streams == 0)
+		return error_set(err, "a value of the settings is out of range");
+	if (settings->reserved != 0)
 		return error_set(err, "reserved bytes of the settings are not zero");
+	return 0;
+}
+
+static int verify_tls(const struct routes *routes, struct error *err)
+{
+	for (uint32_t i = 0; i < routes->tls_count; i++)
+		if (!verify_is_zero(routes->tls[i].reserved, sizeof(routes->tls[i].reserved)))
+			return error_set(err, "reserved bytes of tls[%u] are not zero", i);
 	return 0;
 }
 
@@ -122,6 +136,8 @@ static int verify_hosts(struct routes *routes, struct error *err)
 	for (uint32_t i = 0; i < routes->host_count; i++) {
 		if (!is_host(routes, &routes->hosts[i]))
 			return error_set(err, "hosts[%u] is no host", i);
+		if (routes->hosts[i].tls != TABLE_NONE && routes->hosts[i].tls >= routes->tls_count)
+			return error_set(err, "hosts[%u] names no tls", i);
 		if (routes->hosts[i].name.len == 0)
 			routes->other_host = i;
 		if (routes->hosts[i].wildcard == HOST_MANY_LABELS)
@@ -214,7 +230,8 @@ static int verify_route(const struct routes *routes, uint32_t index, struct erro
 	struct span path = routes_text(routes, route->path);
 
 	if (route->answer >= ROUTE_ANSWER_COUNT || route->path_type > ROUTE_PREFIX ||
-	    route->implicit > 1 || route->default_backend > 1 || route->reserved != 0)
+	    route->implicit > 1 || route->default_backend > 1 || route->https_only > 1 ||
+	    !verify_is_zero(route->reserved, sizeof(route->reserved)))
 		return error_set(err, "routes[%u] has a value out of range", index);
 	if (!has_upstream(route))
 		return error_set(err, "the upstream of routes[%u] does not fit its answer", index);
@@ -357,9 +374,9 @@ int routes_verify(struct span segment, struct routes *routes, struct error *err)
 		return error_prefix(err, "routes segment: ");
 	set_sections(routes, (const void *)segment.ptr);
 	if (verify_settings(routes, err) == -1 || verify_networks(routes, err) == -1 ||
-	    verify_policies(routes, err) == -1 || verify_hosts(routes, err) == -1 ||
-	    verify_buckets(routes, err) == -1 || verify_routes(routes, err) == -1 ||
-	    verify_trees(routes, err) == -1)
+	    verify_policies(routes, err) == -1 || verify_tls(routes, err) == -1 ||
+	    verify_hosts(routes, err) == -1 || verify_buckets(routes, err) == -1 ||
+	    verify_routes(routes, err) == -1 || verify_trees(routes, err) == -1)
 		return error_prefix(err, "routes segment: ");
 	return 0;
 }

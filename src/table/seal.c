@@ -95,3 +95,12 @@ void seal_unmap(struct span segment)
 {
 	munmap((void *)(uintptr_t)segment.ptr, segment.len);
 }
+
+void seal_hide(struct span segment)
+{
+	void *at = (void *)(uintptr_t)segment.ptr;
+
+	/* advice: a kernel that does not take it leaves the keys where they would be anyway */
+	(void)madvise(at, segment.len, MADV_DONTDUMP);
+	(void)madvise(at, segment.len, MADV_DONTFORK);
+}

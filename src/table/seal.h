@@ -14,3 +14,6 @@ int seal_new(const char *name, struct span content, struct error *err);
 int seal_map(int fd, struct span *segment, struct error *err);
 
 void seal_unmap(struct span segment);
+
+/* A mapping with keys: in no core dump, in no child (security spec, K2). */
+void seal_hide(struct span segment);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "table/shards.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -52,8 +53,18 @@ bool bundle_cut(struct span *rest, struct span *segment)
 
 static int verify(enum table_kind kind, struct span segment, struct shard *shard, struct error *err)
 {
-	return kind == TABLE_ROUTES ? routes_verify(segment, &shard->routes, err)
-				    : endpoints_verify(segment, &shard->endpoints, err);
+	switch (kind) {
+	case TABLE_ROUTES:
+		return routes_verify(segment, &shard->routes, err);
+	case TABLE_ENDPOINTS:
+		return endpoints_verify(segment, &shard->endpoints, err);
+	case TABLE_CERTIFICATES:
+		return certificates_verify(segment, &shard->certificates, err);
+	case TABLE_KIND_COUNT:
+		break;
+	}
+	BUG_ON(true);
+	return -1;
 }
 
 static int add_fresh(struct shards_change *change, size_t *room, enum table_kind kind,
@@ -128,10 +139,22 @@ static int check_set(const struct shards *shards, const struct shards_change *ch
 	return 0;
 }
 
+static bool same_text(const struct routes *a, struct table_span in_a, const struct routes *b,
+		      struct table_span in_b)
+{
+	return span_equals(routes_text(a, in_a), routes_text(b, in_b));
+}
+
 static bool agree(const struct routes *a, const struct routes *b)
 {
-	return memcmp(a->settings, b->settings, sizeof(*a->settings)) == 0 &&
-	       a->network_count == b->network_count &&
+	const struct table_settings *in_a = a->settings;
+	const struct table_settings *in_b = b->settings;
+
+	/* texts are the last; they lie elsewhere in each segment */
+	return memcmp(in_a, in_b, offsetof(struct table_settings, ssl_ciphers)) == 0 &&
+	       same_text(a, in_a->ssl_ciphers, b, in_b->ssl_ciphers) &&
+	       same_text(a, in_a->ssl_curves, b, in_b->ssl_curves) &&
+	       same_text(a, in_a->hsts, b, in_b->hsts) && a->network_count == b->network_count &&
 	       (a->network_count == 0 ||
 		memcmp(a->networks, b->networks, a->network_count * sizeof(*a->networks)) == 0);
 }
@@ -283,4 +306,29 @@ void shards_write(const struct shards *shards, struct buf *out)
 
 		buf_add(out, (struct span){(const char *)header, header->size});
 	}
+}
+
+struct certificate_match certificates_find(const struct shards *certificates,
+					   struct certificate_id id)
+{
+	const struct certificates *shard;
+	uint32_t low = 0;
+	uint32_t high;
+
+	if (certificates->count == 0 || certificate_id_is_none(id))
+		return (struct certificate_match){0};
+	shard = &certificates->at[certificate_id_shard(id, certificates->count)]->certificates;
+	high = shard->count;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = certificate_id_compare(shard->records[middle].id, id);
+
+		if (order == 0)
+			return (struct certificate_match){&shard->records[middle], shard};
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (struct certificate_match){0};
 }

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/list.h"
+#include "table/certificates.h"
 #include "table/endpoints.h"
 #include "table/routes.h"
 
@@ -25,9 +26,10 @@ struct shard_memory {
 
 struct shard {
 	union {                                    /* by kind */
-		const struct table_header *header; /* that of either */
+		const struct table_header *header; /* that of each */
 		struct routes routes;
 		struct endpoints endpoints;
+		struct certificates certificates;
 	};
 	/* private to shards.c */
 	struct shard_memory *memory;
@@ -145,3 +147,22 @@ static inline struct upstream_match endpoints_find(const struct shards *endpoint
 		return (struct upstream_match){0};
 	return (struct upstream_match){&shard->upstreams[index], shard};
 }
+
+/* What a host says about TLS. */
+struct host_match {
+	struct shard *shard;        /* of the host; never NULL */
+	const struct host_tls *tls; /* NULL: nothing of its own */
+	bool is_known; /* a host of that name, or a wildcard that it falls under, is there */
+};
+
+/* The host for a server name, as routes_find takes it. Something is in effect. */
+struct host_match routes_find_host(const struct shards *routes, struct span name);
+
+struct certificate_match {
+	const struct certificate_record *record; /* NULL: there is none with that id */
+	const struct certificates *certificates; /* its shard */
+};
+
+/* Nothing is found where nothing is in effect. */
+struct certificate_match certificates_find(const struct shards *certificates,
+					   struct certificate_id id);

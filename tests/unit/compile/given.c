@@ -44,8 +44,13 @@ static struct model *model_by_hand(void)
 	map_init(&model->upstreams_by_key);
 	list_init(&model->hosts);
 	list_init(&model->upstreams);
+	map_init(&model->certificates_by_name);
+	list_init(&model->certificates);
 	model->settings.header_line_bytes = 8192;
 	model->settings.header_total_bytes = 32768;
+	model->settings.tls_versions = 3;
+	model->settings.http_redirect_code = 308;
+	model->settings.http2_concurrent_streams = 128;
 	return model;
 }
 
@@ -144,6 +149,7 @@ void given_model_end(struct model *model)
 {
 	map_fini(&model->hosts_by_name);
 	map_fini(&model->upstreams_by_key);
+	map_fini(&model->certificates_by_name);
 	arena_fini(arena_of(model));
 	free(model);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "given.h"
 
+#include "base/bug.h"
+
 static void each_rule_leads_to_the_upstream_of_its_service(void **state)
 {
 	struct compiler *compiler = compiler_new(NULL);
@@ -114,6 +116,15 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 		.drain_timeout_ms = 11,
 		.ignore_invalid_headers = true,
 		.server_tokens = true,
+		.ssl_redirect = true,
+		.use_http2 = true,
+		.hsts = true,
+		.hsts_preload = true,
+		.hsts_max_age = S("60"),
+		.tls_versions = 2,
+		.http_redirect_code = 302,
+		.http2_concurrent_streams = 12,
+		.ssl_ciphers = S("A:B"),
 		.trusted = &network,
 		.trusted_count = 1,
 	};
@@ -135,6 +146,12 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 	assert_int_equal(routes.settings->client_stall_timeout_ms, 60000);
 	assert_int_equal(routes.settings->ignore_invalid_headers, 1);
 	assert_int_equal(routes.settings->server_tokens, 1);
+	assert_int_equal(routes.settings->use_http2, 1);
+	assert_int_equal(routes.settings->tls_versions, BIT(HOST_TLS_1_3));
+	assert_int_equal(routes.settings->redirect_status, 302);
+	assert_int_equal(routes.settings->http2_streams, 12);
+	assert_text(routes_text(&routes, routes.settings->ssl_ciphers), "A:B");
+	assert_text(routes_text(&routes, routes.settings->hsts), "max-age=60; preload");
 	assert_int_equal(routes.settings->access_log, 0);
 	assert_int_equal(routes.settings->tenant_destinations_free, 1);
 	assert_int_equal(routes.network_count, 1);

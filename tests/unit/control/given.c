@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "table/builder.h"
 #include "table/routes_builder.h"
 
@@ -70,6 +71,9 @@ void given_routes(struct buf *out, uint64_t generation, const struct given_rule 
 		.client_header_timeout_ms = 60000,
 		.header_line_bytes = 8192,
 		.header_total_bytes = 32768,
+		.tls_versions = BIT(HOST_TLS_1_2) | BIT(HOST_TLS_1_3),
+		.redirect_status = 308,
+		.http2_streams = 128,
 	};
 	static const struct route_policy policy = {.connect_timeout_ms = 5000,
 						   .response_head_bytes = 65536};
@@ -111,16 +115,44 @@ void given_endpoints(struct buf *out, uint64_t generation, uint32_t endpoints)
 	builder_fini(&builder);
 }
 
+static void given_certificates(struct buf *out, uint64_t generation, uint32_t certificates)
+{
+	struct table_stamp stamp = stamp_of(generation);
+	struct builder builder;
+
+	builder_init(&builder, TABLE_CERTIFICATES);
+	for (uint32_t i = 0; i < certificates; i++) {
+		struct certificate_record record = {
+			.id = {{i + 1, 0}},
+			.chain = builder_text(&builder, S("chain")),
+			.key = builder_text(&builder, S("key")),
+		};
+
+		builder_add(&builder, CERTIFICATES_RECORDS, &record);
+	}
+	builder_finish(&builder, &stamp, out);
+	builder_fini(&builder);
+}
+
 void given_segment(struct buf *out, enum table_kind kind, uint64_t generation, uint32_t what)
 {
 	char host[32];
 	struct given_rule rule = {host, "/", "web", "web", 1};
 
 	snprintf(host, sizeof(host), "h%u.example", what);
-	if (kind == TABLE_ROUTES)
+	switch (kind) {
+	case TABLE_ROUTES:
 		given_routes(out, generation, &rule, 1);
-	else
+		break;
+	case TABLE_ENDPOINTS:
 		given_endpoints(out, generation, what);
+		break;
+	case TABLE_CERTIFICATES:
+		given_certificates(out, generation, what);
+		break;
+	case TABLE_KIND_COUNT:
+		fail();
+	}
 }
 
 struct look {

@@ -117,6 +117,20 @@ static void it_is_ready_when_the_last_worker_serves_both_kinds(void **state)
 	assert_true(is_ready(world));
 }
 
+static void certificates_that_are_there_are_to_be_served_too(void **state)
+{
+	struct world *world = *state;
+
+	given_all_serve(world);
+
+	publish(world, TABLE_CERTIFICATES, 1);
+	assert_false(is_ready_later(world));
+	ack(world, 0, TABLE_CERTIFICATES, 1);
+	ack(world, 1, TABLE_CERTIFICATES, 1);
+
+	assert_true(is_ready_later(world));
+}
+
 static void a_change_on_its_way_makes_nobody_unready(void **state)
 {
 	struct world *world = *state;
@@ -235,6 +249,7 @@ int main(void)
 		TEST(without_a_table_nothing_is_well_but_life),
 		TEST(half_a_table_is_none),
 		TEST(it_is_ready_when_the_last_worker_serves_both_kinds),
+		TEST(certificates_that_are_there_are_to_be_served_too),
 		TEST(a_change_on_its_way_makes_nobody_unready),
 		TEST(a_worker_that_does_not_take_a_change_is_not_ready),
 		TEST(a_refused_table_makes_nobody_unready),

@@ -215,6 +215,7 @@ static void an_empty_list_is_a_table_too(void **state)
 	assert_non_null(table(world, TABLE_ROUTES));
 	assert_non_null(table(world, TABLE_ENDPOINTS));
 	assert_int_equal(fake_worker_receive(&world->worker).message.table, TABLE_ENDPOINTS);
+	assert_int_equal(fake_worker_receive(&world->worker).message.table, TABLE_CERTIFICATES);
 	assert_int_equal(fake_worker_receive(&world->worker).message.table, TABLE_ROUTES);
 }
 

@@ -18,6 +18,9 @@ static const struct model_options options = {
 	.allow_external_name = true,
 };
 
+/* 2026-11-24: by which certificates are judged */
+#define NOW_S INT64_C(1795478400)
+
 struct given {
 	struct store store;
 	struct diagnostics diagnostics;
@@ -47,9 +50,11 @@ static void free_given(struct given *given)
 }
 
 static const char annotations[] =
+#define ANNOTATION_VALUE(name, field)  name "\n"
 #define ANNOTATION(name, class, inert) name "\n"
 #include "model/annotation.def"
 #undef ANNOTATION
+#undef ANNOTATION_VALUE
 	;
 
 static const char keys[] =
@@ -99,7 +104,7 @@ static void every_annotation_of_the_index_is_known(void **state)
 	buf_add(&text, S("spec: {rules: [{host: a}]}\n"));
 	given_objects(&given, buf_span(&text));
 
-	given.model = model_build(&given.store, &options, &given.diagnostics);
+	given.model = model_build(&given.store, &options, NOW_S, &given.diagnostics);
 
 	for (const struct diagnostic *at = given.diagnostics.first; at != NULL; at = at->next)
 		unknown += at->id == DIAGNOSTIC_UNKNOWN_ANNOTATION;
@@ -142,7 +147,7 @@ static void equal_stores_make_equal_models_whatever_the_order(void **state)
 		buf_add(&text, span_from(service));
 		given_objects(&given, buf_span(&text));
 
-		given.model = model_build(&given.store, &options, &given.diagnostics);
+		given.model = model_build(&given.store, &options, NOW_S, &given.diagnostics);
 
 		assert_int_equal(given.model->route_count,
 				 2); /* with the root of every other host */
@@ -185,7 +190,7 @@ static uint64_t build_ms(struct given *given, struct span text)
 
 	given_objects(given, text);
 	started_ns = clock_monotonic_ns();
-	given->model = model_build(&given->store, &options, &given->diagnostics);
+	given->model = model_build(&given->store, &options, NOW_S, &given->diagnostics);
 	return (clock_monotonic_ns() - started_ns) / 1000000;
 }
 

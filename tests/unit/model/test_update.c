@@ -22,6 +22,9 @@ static const struct model_options options = {
 	.allow_external_name = true,
 };
 
+/* 2026-11-24: by which certificates are judged */
+#define NOW_S INT64_C(1795478400)
+
 struct world {
 	struct store store;
 	struct model *model;
@@ -135,7 +138,7 @@ static void apply(struct world *world, const char *text)
 
 static void update(struct world *world)
 {
-	world->changes = model_update(world->model);
+	world->changes = model_update(world->model, NOW_S);
 	store_forget_changes(&world->store);
 }
 
@@ -255,7 +258,7 @@ static void assert_as_fresh(struct world *world)
 	map_init(&fresh.told);
 	world->store.changes = (struct store_changes){.everything = true};
 	fresh.model = model_new(&world->store, &options, &fresh.sink);
-	model_update(fresh.model);
+	model_update(fresh.model, NOW_S);
 	world->store.changes = changes;
 	describe(&found, world->model);
 	describe_told(&found, world);

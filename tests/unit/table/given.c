@@ -42,6 +42,9 @@ void given_builder(struct routes_builder *builder)
 		.header_line_bytes = 8192,
 		.header_total_bytes = 32768,
 		.ignore_invalid_headers = 1,
+		.tls_versions = BIT(HOST_TLS_1_2) | BIT(HOST_TLS_1_3),
+		.redirect_status = 308,
+		.http2_streams = 128,
 	};
 	static const struct route_policy policy = {
 		.body_limit_bytes = 1 << 20,

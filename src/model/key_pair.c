@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/key_pair.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <time.h>
+
+enum { CHAIN_MAX = 10, CHAIN_BYTES_MAX = 64 * 1024, NAMES_MAX = 1000 };
+enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096 };
+
+void key_pair_fini(struct key_pair *pair)
+{
+	buf_fini(&pair->chain);
+	buf_wipe(&pair->key);
+	buf_fini(&pair->names);
+	*pair = (struct key_pair){0};
+}
+
+/* Nobody can type a passphrase: a key that needs one is none. */
+static int no_passphrase(char *into, int size, int is_writing, void *owner)
+{
+	(void)into;
+	(void)size;
+	(void)is_writing;
+	(void)owner;
+	return -1;
+}
+
+static BIO *open_bytes(struct span bytes)
+{
+	return bytes.len == 0 || bytes.len > INT_MAX ? NULL
+						     : BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
+}
+
+static int add_der(struct buf *chain, X509 *certificate)
+{
+	unsigned char *der = NULL;
+	int length = i2d_X509(certificate, &der);
+
+	if (length <= 0)
+		return -1;
+	buf_add(chain, span_make((const char *)der, (size_t)length));
+	OPENSSL_free(der);
+	return 0;
+}
+
+/* The certificate itself, or NULL with the reason. */
+static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *err)
+{
+	BIO *bytes = open_bytes(pem);
+	X509 *leaf = NULL;
+	X509 *next;
+	int count = 0;
+
+	while (bytes != NULL && (next = PEM_read_bio_X509(bytes, NULL, no_passphrase, NULL)) != NULL) {
+		bool fits = add_der(&pair->chain, next) == 0 && ++count <= CHAIN_MAX &&
+			    pair->chain.len <= CHAIN_BYTES_MAX;
+
+		if (leaf == NULL)
+			leaf = next;
+		else
+			X509_free(next);
+		if (fits)
+			continue;
+		error_set(err, "tls.crt has more than the %d certificates or %d bytes allowed",
+			  CHAIN_MAX, CHAIN_BYTES_MAX);
+		X509_free(leaf);
+		BIO_free(bytes);
+		return NULL;
+	}
+	BIO_free(bytes);
+	if (leaf == NULL)
+		error_set(err, "tls.crt holds no certificate in PEM form");
+	return leaf;
+}
+
+static bool is_curve(EVP_PKEY *key)
+{
+	static const char *const curves[] = {"prime256v1", "P-256", "secp384r1", "P-384",
+					     "secp521r1",  "P-521"};
+	char name[64];
+	size_t length;
+
+	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &length) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
+		if (strcmp(name, curves[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Other keys let a tenant burn a core with handshakes, or protect nobody (security spec, K5). */
+static int judge_key(struct key_pair *pair, EVP_PKEY *key, struct error *err)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	pair->kind = KEY_PAIR_ECDSA;
+	switch (EVP_PKEY_get_base_id(key)) {
+	case EVP_PKEY_RSA:
+		pair->kind = KEY_PAIR_RSA;
+		if (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
+			return 0;
+		return error_set(err, "tls.key is an RSA key of %d bits; %d to %d are accepted",
+				 bits, RSA_BITS_MIN, RSA_BITS_MAX);
+	case EVP_PKEY_EC:
+		if (is_curve(key))
+			return 0;
+		return error_set(err, "tls.key is on a curve other than P-256, P-384 and P-521");
+	case EVP_PKEY_ED25519:
+		return 0;
+	default:
+		return error_set(err, "tls.key is neither RSA, ECDSA nor Ed25519");
+	}
+}
+
+static int write_key(struct key_pair *pair, EVP_PKEY *key)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	unsigned char *der = NULL;
+	int length = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (length <= 0)
+		return -1;
+	buf_reserve(&pair->key, (size_t)length);
+	buf_add(&pair->key, span_make((const char *)der, (size_t)length));
+	OPENSSL_clear_free(der, (size_t)length);
+	return 0;
+}
+
+static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct error *err)
+{
+	BIO *bytes = open_bytes(pem);
+	EVP_PKEY *key = bytes == NULL ? NULL
+				      : PEM_read_bio_PrivateKey(bytes, NULL, no_passphrase, NULL);
+	int result = -1;
+
+	BIO_free(bytes);
+	if (key == NULL)
+		return error_set(err, "tls.key holds no private key in PEM form without passphrase");
+	if (judge_key(pair, key, err) == 0) {
+		if (X509_check_private_key(leaf, key) != 1)
+			error_set(err, "tls.key is not the key of the first certificate of tls.crt");
+		else if (write_key(pair, key) == -1)
+			error_set(err, "tls.key cannot be written in the form that workers read");
+		else
+			result = 0;
+	}
+	EVP_PKEY_free(key);
+	return result;
+}
+
+static void add_name(struct key_pair *pair, const ASN1_STRING *text)
+{
+	const char *bytes = (const char *)ASN1_STRING_get0_data(text);
+	size_t length = (size_t)ASN1_STRING_length(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (bytes[i] <= ' ' || bytes[i] > '~')
+			return; /* no host has such a name */
+	for (size_t i = 0; i < length; i++)
+		buf_add_byte(&pair->names,
+			     bytes[i] >= 'A' && bytes[i] <= 'Z' ? (char)(bytes[i] + 32) : bytes[i]);
+	buf_add_byte(&pair->names, '\n');
+}
+
+/* The common name counts where there are no others, as it did long ago (compat spec, 17.1). */
+static void add_common_name(struct key_pair *pair, const X509 *leaf)
+{
+	const X509_NAME *subject = X509_get_subject_name(leaf);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+
+	if (at >= 0)
+		add_name(pair, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+}
+
+static void read_names(struct key_pair *pair, const X509 *leaf)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+
+	for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names) && i < NAMES_MAX; i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type == GEN_DNS)
+			add_name(pair, name->d.dNSName);
+	}
+	if (names == NULL)
+		add_common_name(pair, leaf);
+	GENERAL_NAMES_free(names);
+}
+
+static int64_t seconds_of(const ASN1_TIME *time)
+{
+	struct tm parts;
+
+	return ASN1_TIME_to_tm(time, &parts) == 1 ? (int64_t)timegm(&parts) : 0;
+}
+
+int key_pair_read(struct key_pair *pair, struct span chain_pem, struct span key_pem,
+		  struct error *err)
+{
+	X509 *leaf;
+	int result = -1;
+
+	*pair = (struct key_pair){0};
+	leaf = read_chain(pair, chain_pem, err);
+	if (leaf != NULL) {
+		read_names(pair, leaf);
+		pair->not_before = seconds_of(X509_get0_notBefore(leaf));
+		pair->not_after = seconds_of(X509_get0_notAfter(leaf));
+		result = read_key(pair, key_pem, leaf, err);
+	}
+	X509_free(leaf);
+	ERR_clear_error(); /* what it says is in err, in our words */
+	if (result == -1)
+		key_pair_fini(pair);
+	return result;
+}
+
+/* A wildcard stands for exactly one label (RFC 6125, 6.4.3). */
+static bool matches(struct span name, struct span host)
+{
+	size_t dot;
+
+	if (span_equals(name, host))
+		return true;
+	if (!span_starts_with(name, S("*.")) || span_starts_with(host, S("*.")))
+		return false;
+	dot = span_find(host, '.');
+	return dot != SIZE_MAX && dot > 0 && span_equals(span_skip(name, 1), span_skip(host, dot));
+}
+
+bool key_pair_covers(struct span names, struct span host)
+{
+	while (names.len > 0)
+		if (matches(span_cut(&names, '\n'), host))
+			return true;
+	return false;
+}
