@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "given_tls.h"
 
+#include <openssl/err.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -223,4 +224,117 @@ struct tls_context *given_plain_client(void)
 	const struct tls_settings settings = {.server_name = "shop.example"};
 
 	return given_client_context(&settings);
+}
+
+/*
+ * A client that the test plays itself
+ */
+
+enum { RAW_TURNS_MAX = 10000 };
+
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+	struct given_raw *raw = SSL_get_app_data(ssl);
+
+	SSL_SESSION_free(raw->session);
+	raw->session = session;
+	return 1;
+}
+
+void given_raw_init(struct given_raw *raw, const struct given_tls *given, SSL_SESSION *session)
+{
+	*raw = (struct given_raw){.ssl_ctx = SSL_CTX_new(TLS_client_method())};
+	assert_non_null(raw->ssl_ctx);
+	SSL_CTX_set_session_cache_mode(raw->ssl_ctx,
+				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(raw->ssl_ctx, on_session);
+	raw->ssl = SSL_new(raw->ssl_ctx);
+	assert_non_null(raw->ssl);
+	SSL_set_app_data(raw->ssl, raw);
+	assert_int_equal(SSL_set_fd(raw->ssl, given->client_fd), 1);
+	assert_int_equal(SSL_set_tlsext_host_name(raw->ssl, "shop.example"), 1);
+	if (session != NULL)
+		assert_int_equal(SSL_set_session(raw->ssl, session), 1);
+	SSL_set_connect_state(raw->ssl);
+}
+
+void given_raw_fini(struct given_raw *raw)
+{
+	SSL_SESSION_free(raw->session);
+	SSL_free(raw->ssl);
+	SSL_CTX_free(raw->ssl_ctx);
+}
+
+/* Whether the call is to be made once more, after a turn. */
+static bool is_again(struct given_raw *raw, struct given_tls *given, int result)
+{
+	int error = SSL_get_error(raw->ssl, result);
+
+	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+		run_turns(&given->loop, 1);
+		return true;
+	}
+	raw->error = ERR_GET_REASON(ERR_peek_last_error());
+	ERR_clear_error();
+	run_turns(&given->loop, 2);
+	return false;
+}
+
+bool given_raw_shake(struct given_raw *raw, struct given_tls *given)
+{
+	for (int i = 0; i < RAW_TURNS_MAX; i++) {
+		int result = SSL_do_handshake(raw->ssl);
+
+		if (result == 1) {
+			given_tls_shake(given);
+			return true;
+		}
+		if (!is_again(raw, given, result))
+			return false;
+	}
+	fail_msg("no end of the handshake");
+	return false;
+}
+
+void given_raw_say(struct given_raw *raw, struct given_tls *given, const char *text)
+{
+	for (int i = 0; i < RAW_TURNS_MAX; i++) {
+		int result = SSL_write(raw->ssl, text, (int)strlen(text));
+
+		if (result > 0)
+			return;
+		assert_true(is_again(raw, given, result));
+	}
+	fail_msg("nothing can be written");
+}
+
+void given_raw_expect(struct given_raw *raw, struct given_tls *given, const char *text)
+{
+	char bytes[1024];
+	size_t total = 0;
+
+	for (int i = 0; i < RAW_TURNS_MAX && total < strlen(text); i++) {
+		int result = SSL_read(raw->ssl, bytes + total, (int)(strlen(text) - total));
+
+		if (result > 0)
+			total += (size_t)result;
+		else
+			assert_true(is_again(raw, given, result));
+	}
+	assert_int_equal(total, strlen(text));
+	assert_memory_equal(bytes, text, total);
+}
+
+int given_raw_read_end(struct given_raw *raw, struct given_tls *given)
+{
+	char byte;
+
+	for (int i = 0; i < RAW_TURNS_MAX; i++) {
+		int result = SSL_read(raw->ssl, &byte, 1);
+
+		if (result <= 0 && !is_again(raw, given, result))
+			return SSL_get_error(raw->ssl, result);
+	}
+	fail_msg("no end");
+	return 0;
 }

@@ -74,3 +74,30 @@ struct tls_context *given_shop_context(void);
 
 /* A client that verifies nothing and asks for shop.example. */
 struct tls_context *given_plain_client(void);
+
+/*
+ * A client that the test plays itself, with libssl alone: for what our own never does
+ */
+
+struct given_raw {
+	SSL_CTX *ssl_ctx; /* may be set up further before given_raw_shake */
+	SSL *ssl;
+	int error; /* reason of libssl for which it failed; 0: it did not */
+	SSL_SESSION *session; /* the last one that the server gave; NULL: none */
+};
+
+/* given_tls_accept was called. Asks for shop.example. session: to be resumed; NULL: none; borrowed. */
+void given_raw_init(struct given_raw *raw, const struct given_tls *given, SSL_SESSION *session);
+void given_raw_fini(struct given_raw *raw);
+
+/* Until its handshake is over (true) or has failed (false), and the server knows. */
+bool given_raw_shake(struct given_raw *raw, struct given_tls *given);
+
+/* Writes all. */
+void given_raw_say(struct given_raw *raw, struct given_tls *given, const char *text);
+
+/* Reads exactly this. */
+void given_raw_expect(struct given_raw *raw, struct given_tls *given, const char *text);
+
+/* Reads until something comes that is no data; its reason is in raw->error. Returns SSL_get_error's word. */
+int given_raw_read_end(struct given_raw *raw, struct given_tls *given);
