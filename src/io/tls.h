@@ -60,7 +60,8 @@ struct tls {
 	bool is_cut;      /* the stream ended without a goodbye; writing goes on */
 	bool finishing;   /* our end is to follow what is unsent */
 	bool send_failed; /* nothing more can be sent; what the peer sent before can still be read */
-	bool owes_ticket; /* goes out with the first answer */
+	bool owes_ticket;    /* goes out with the first answer */
+	bool extends_secret; /* the client spoke of it in its first message */
 };
 
 /* The transport is open, its socket in the loop. NULL: no memory. server and context are kept; a context is held. */

@@ -134,5 +134,7 @@ enum tls_hello_status tls_hello_read(struct tls_hello *hello, SSL *ssl)
 	hello->takes_ecdsa = has_scheme(hello->signatures, ECDSA_P256_SHA256);
 	hello->takes_rsa = has_scheme(hello->signatures, RSA_PKCS1_SHA256) ||
 			   has_scheme(hello->signatures, RSA_PSS_SHA256);
+	hello->extends_secret = find_extension(ssl, TLSEXT_TYPE_extended_master_secret).rest.ptr !=
+				NULL;
 	return read_name(hello, ssl);
 }

@@ -18,6 +18,7 @@ struct tls_hello {
 	struct span signatures; /* its signature algorithms as they were sent: two bytes each */
 	bool takes_ecdsa;       /* it can check a signature of a P-256 certificate */
 	bool takes_rsa;
+	bool extends_secret; /* the extended master secret (RFC 7627) */
 	/* private to tls*.c */
 	char name[TLS_SERVER_NAME_MAX + 1];
 };

@@ -58,6 +58,7 @@ static int choose(struct tls_server *server, struct tls *tls, const struct tls_h
 	if (context == NULL)
 		return refuse(tls, alert_word(number), alert, (int)number);
 	tls->context = tls_context_hold(context);
+	tls->extends_secret = hello->extends_secret;
 	if (!tls_context_apply(context, tls->ssl) || !tls_set_server_name(tls, hello->server_name))
 		return refuse(tls, "out of memory", alert, TLS_ALERT_INTERNAL_ERROR);
 	return SSL_CLIENT_HELLO_SUCCESS;

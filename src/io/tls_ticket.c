@@ -59,13 +59,13 @@ static bool set_mac(EVP_MAC_CTX *mac, const struct tls_ticket_key *key)
 }
 
 /* Without the extended master secret a session of TLS 1.2 can be joined to another one (RFC 7627, 5.4). */
-static bool may_resume(SSL *ssl)
+static bool may_resume(const SSL *ssl)
 {
-	return SSL_version(ssl) != TLS1_2_VERSION || SSL_get_extms_support(ssl) == 1;
+	return SSL_version(ssl) != TLS1_2_VERSION || tls_of(ssl)->extends_secret;
 }
 
-static int seal(const struct tls_tickets *tickets, SSL *ssl, unsigned char *name, unsigned char *iv,
-		EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int seal(const struct tls_tickets *tickets, const SSL *ssl, unsigned char *name,
+		unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	const struct tls_ticket_key *key = &tickets->keys[0];
 

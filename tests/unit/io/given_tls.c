@@ -265,6 +265,17 @@ void given_raw_fini(struct given_raw *raw)
 	SSL_CTX_free(raw->ssl_ctx);
 }
 
+SSL_SESSION *given_raw_session(struct given_raw *raw)
+{
+	SSL_SESSION *session = raw->session;
+
+	/* a ticket of TLS 1.3 comes after the handshake, one of TLS 1.2 within it */
+	if (SSL_version(raw->ssl) == TLS1_2_VERSION)
+		return SSL_get1_session(raw->ssl);
+	raw->session = NULL;
+	return session;
+}
+
 /* Whether the call is to be made once more, after a turn. */
 static bool is_again(struct given_raw *raw, struct given_tls *given, int result)
 {

@@ -90,6 +90,9 @@ struct given_raw {
 void given_raw_init(struct given_raw *raw, const struct given_tls *given, SSL_SESSION *session);
 void given_raw_fini(struct given_raw *raw);
 
+/* What may resume this one, for the caller to free; NULL: nothing. */
+SSL_SESSION *given_raw_session(struct given_raw *raw);
+
 /* Until its handshake is over (true) or has failed (false), and the server knows. */
 bool given_raw_shake(struct given_raw *raw, struct given_tls *given);
 
