@@ -25,13 +25,6 @@ struct tls *tls_of(const SSL *ssl)
 	return SSL_get_app_data(ssl);
 }
 
-/* Who finds reasons in libssl's queue must know that they are of the call just made. */
-static void forget_errors(void)
-{
-	if (ERR_peek_error() != 0)
-		ERR_clear_error();
-}
-
 /* What the transport's user may do now. */
 static void tell(struct tls *tls)
 {
@@ -116,11 +109,12 @@ static struct tls *tls_new(struct transport *transport, struct loop *loop, SSL_C
 	tls->can_receive = transport->can_read;
 	tls->has_started = transport->can_write;
 	tls->ssl = SSL_new(ssl_ctx);
-	if (tls->ssl == NULL || SSL_set_app_data(tls->ssl, tls) != 1 || !tls_wire_attach(tls)) {
-		forget_errors();
+	if (tls->ssl == NULL || SSL_set_app_data(tls->ssl, tls) != 1) {
+		ERR_clear_error();
 		tls_abandon(tls);
 		return NULL;
 	}
+	tls_wire_attach(tls);
 	tell(tls);
 	return tls;
 }
@@ -150,7 +144,7 @@ struct tls *tls_new_client(struct transport *transport, struct loop *loop,
 	SSL_set_connect_state(tls->ssl);
 	if (context->server_name != NULL &&
 	    SSL_set_tlsext_host_name(tls->ssl, context->server_name) != 1) {
-		forget_errors();
+		ERR_clear_error();
 		tls_abandon(tls);
 		return NULL;
 	}
@@ -174,9 +168,9 @@ static bool say_goodbye(struct tls *tls)
 	if ((tls->state != TLS_OPEN && tls->state != TLS_ENDED) || tls->send_failed ||
 	    tls->owed > 0 || (SSL_get_shutdown(tls->ssl) & SSL_SENT_SHUTDOWN) != 0)
 		return false;
-	forget_errors();
+	tls_wire_enter(tls);
 	if (SSL_shutdown(tls->ssl) < 0)
-		forget_errors();
+		ERR_clear_error();
 	return tls_wire_send(tls);
 }
 
@@ -236,7 +230,7 @@ static void shake(struct tls *tls)
 {
 	int result;
 
-	forget_errors();
+	tls_wire_enter(tls);
 	result = SSL_do_handshake(tls->ssl);
 	if (result == 1)
 		on_open(tls);
@@ -334,7 +328,6 @@ static size_t read_record(struct tls *tls, char *bytes, size_t size)
 	size_t got = 0;
 	int result;
 
-	forget_errors();
 	result = SSL_read_ex(tls->ssl, bytes, size, &got);
 	if (result != 1) {
 		judge(tls, result);
@@ -348,6 +341,7 @@ ssize_t tls_read(struct tls *tls, char *bytes, size_t size)
 {
 	size_t total = 0;
 
+	tls_wire_enter(tls);
 	while (tls->state == TLS_OPEN && total < size && (tls->holds_bytes || tls->can_receive)) {
 		size_t got = read_record(tls, bytes + total, size - total);
 
@@ -374,7 +368,7 @@ bool tls_has_news(struct tls *tls)
 		return false;
 	/* it may be nothing but tickets or an update of keys */
 	tls->can_receive = true;
-	forget_errors();
+	tls_wire_enter(tls);
 	result = SSL_peek_ex(tls->ssl, &byte, 1, &got);
 	if (result == 1)
 		tls->holds_bytes = true;
@@ -448,7 +442,6 @@ static bool encrypt(struct tls *tls, struct span part)
 	size_t done;
 	int result;
 
-	forget_errors();
 	result = SSL_write_ex(tls->ssl, part.ptr, part.len, &done);
 	if (result != 1) {
 		fail(tls);
@@ -474,6 +467,7 @@ static bool encrypt_pieces(struct tls *tls, const struct iovec *pieces, int coun
 	struct walk walk = {.piece = pieces, .end = pieces + count};
 
 	tls->gone = 0;
+	tls_wire_enter(tls);
 	give_ticket(tls);
 	walk_on(&walk, 0);
 	while (walk.piece != walk.end && tls->owed < WRITE_BYTES)
@@ -516,11 +510,14 @@ static size_t total(const struct iovec *pieces, int count)
 /* Encrypts and sends. */
 static ssize_t write_fresh(struct tls *tls, const struct iovec *pieces, int count)
 {
+	bool is_encrypted;
+	bool is_sent;
+
 	if (tls->unsent != NULL)
 		return TRANSPORT_AGAIN;
-	if (!encrypt_pieces(tls, pieces, count) || !tls_wire_send(tls))
-		return broken(tls);
-	return report(tls, true);
+	is_encrypted = encrypt_pieces(tls, pieces, count);
+	is_sent = tls_wire_send(tls);
+	return is_encrypted && is_sent ? report(tls, true) : broken(tls);
 }
 
 ssize_t tls_write(struct tls *tls, const struct iovec *pieces, int count)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,11 +27,22 @@ struct tls_unsent {
 	char bytes[];
 };
 
+static struct tls *at_work;
+
 /* What the connection at work has to send; empty between calls. */
 static struct {
 	size_t length;
 	char bytes[OUTBOX_BYTES];
 } outbox;
+
+void tls_wire_enter(struct tls *tls)
+{
+	BUG_ON(outbox.length > 0);
+	at_work = tls;
+	/* who finds a reason in the queue must know that it is of the call that comes */
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
 
 void tls_wire_drop(struct tls *tls)
 {
@@ -135,9 +147,9 @@ bool tls_wire_send(struct tls *tls)
 /* A flight of a handshake with long chains may be more than fits: the socket gets it in several pieces. */
 static int on_write(BIO *bio, const char *bytes, int length)
 {
-	struct tls *tls = BIO_get_data(bio);
 	size_t left = (size_t)length;
 
+	(void)bio;
 	while (left > 0) {
 		size_t room = OUTBOX_BYTES - outbox.length;
 		size_t part = left < room ? left : room;
@@ -146,7 +158,7 @@ static int on_write(BIO *bio, const char *bytes, int length)
 		outbox.length += part;
 		bytes += part;
 		left -= part;
-		if (left > 0 && !tls_wire_send(tls))
+		if (left > 0 && !tls_wire_send(at_work))
 			return -1;
 	}
 	return length;
@@ -180,7 +192,7 @@ static int on_received(struct tls *tls, size_t got, size_t room)
 
 static int on_read(BIO *bio, char *bytes, int room)
 {
-	struct tls *tls = BIO_get_data(bio);
+	struct tls *tls = at_work;
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
@@ -214,29 +226,27 @@ static long on_control(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH;
 }
 
-/* One for all connections, for the life of the process. */
-static const BIO_METHOD *method(void)
+static BIO *new_bio(void)
 {
-	static BIO_METHOD *made;
+	BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
+	BIO *bio;
 
-	if (made != NULL)
-		return made;
-	made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket");
-	BUG_ON(made == NULL);
-	BIO_meth_set_read(made, on_read);
-	BIO_meth_set_write(made, on_write);
-	BIO_meth_set_ctrl(made, on_control);
-	return made;
+	BUG_ON(method == NULL);
+	BIO_meth_set_read(method, on_read);
+	BIO_meth_set_write(method, on_write);
+	BIO_meth_set_ctrl(method, on_control);
+	bio = BIO_new(method);
+	BUG_ON(bio == NULL);
+	BIO_set_init(bio, 1);
+	return bio;
 }
 
-bool tls_wire_attach(struct tls *tls)
+void tls_wire_attach(struct tls *tls)
 {
-	BIO *bio = BIO_new(method());
+	static BIO *shared;
 
-	if (bio == NULL)
-		return false;
-	BIO_set_data(bio, tls);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(tls->ssl, bio, bio);
-	return true;
+	if (shared == NULL)
+		shared = new_bio();
+	BUG_ON(BIO_up_ref(shared) != 1);
+	SSL_set_bio(tls->ssl, shared, shared);
 }

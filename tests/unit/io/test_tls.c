@@ -2,10 +2,13 @@
 #include "io/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "given_tls.h"
@@ -615,6 +618,89 @@ static void a_client_gets_no_other_handshake_on_an_open_connection(void **state)
 	given_raw_fini(&raw);
 }
 
+/*
+ * Memory
+ */
+
+enum { IDLE = 64, IDLE_BYTES_MAX = 14 * 1024 + 512 };
+
+/* Plays clients that shake hands, ask, and then wait until the streams end. */
+static void play_idle_clients(const int fds[static IDLE])
+{
+	SSL_CTX *ssl_ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl[IDLE];
+	char bytes[8];
+
+	for (int i = 0; i < IDLE; i++) {
+		ssl[i] = SSL_new(ssl_ctx);
+		SSL_set_fd(ssl[i], fds[i]);
+		SSL_set_tlsext_host_name(ssl[i], "shop.example");
+		if (SSL_connect(ssl[i]) != 1 || SSL_write(ssl[i], "request", 7) != 7 ||
+		    SSL_read(ssl[i], bytes, 6) != 6)
+			_exit(1);
+	}
+	/* a goodbye is more than nothing */
+	_exit(read(fds[0], bytes, 1) < 0);
+}
+
+static void on_ready(struct loop_source *source, uint32_t events)
+{
+	struct given_side *side = container_of(source, struct given_side, transport.source);
+	struct iovec answer = {(char *)"answer", 6};
+	char bytes[100];
+
+	transport_note(&side->transport, events);
+	if (transport_read(&side->transport, bytes, sizeof(bytes)) == 7)
+		side->calls += transport_write(&side->transport, &answer, 1) == 6;
+}
+
+static struct given_side idle[IDLE];
+
+static bool are_idle(void *owner)
+{
+	(void)owner;
+	for (int i = 0; i < IDLE; i++)
+		if (idle[i].calls == 0)
+			return false;
+	return true;
+}
+
+static void an_idle_connection_owns_what_libssl_needs_and_little_more(void **state)
+{
+	int ends[IDLE][2];
+	int theirs[IDLE];
+	size_t before;
+	size_t used;
+	pid_t child;
+
+	(void)state;
+	memset(idle, 0, sizeof(idle));
+	given.chosen = server;
+	for (int i = 0; i < IDLE; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]), 0);
+		theirs[i] = ends[i][1];
+	}
+	child = fork();
+	if (child == 0)
+		play_idle_clients(theirs);
+	before = mallinfo2().uordblks;
+	for (int i = 0; i < IDLE; i++) {
+		close(ends[i][1]);
+		assert_int_equal(fcntl(ends[i][0], F_SETFL, O_NONBLOCK), 0);
+		assert_int_equal(transport_open_server_tls(&idle[i].transport, given.loop.loop,
+							   ends[i][0], on_ready, given.tls_server),
+				 0);
+	}
+	run_until(&given.loop, are_idle, NULL);
+	used = (mallinfo2().uordblks - before) / IDLE;
+	print_message("an idle connection: %zu bytes\n", used);
+
+	for (int i = 0; i < IDLE; i++)
+		transport_close(&idle[i].transport, given.loop.loop);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_true(used <= IDLE_BYTES_MAX);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -644,6 +730,7 @@ int main(void)
 		TEST(only_bytes_and_ends_are_news),
 		TEST(new_keys_may_be_asked_for_in_the_middle),
 		TEST(a_client_gets_no_other_handshake_on_an_open_connection),
+		TEST(an_idle_connection_owns_what_libssl_needs_and_little_more),
 	};
 
 	tls_init();
