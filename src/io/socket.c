@@ -180,6 +180,14 @@ int socket_local(int fd, struct ip_port *local)
 	return 0;
 }
 
+bool socket_has_news(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1 ||
+	       (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
 void socket_reset_on_close(int fd)
 {
 	struct linger linger = {.l_onoff = 1, .l_linger = 0};

@@ -29,5 +29,8 @@ int socket_connect_result(int fd);
 /* The local address of a connection or listener. 0 or -1. */
 int socket_local(int fd, struct ip_port *local);
 
+/* Whether bytes, an end or an error wait to be read: a look that takes nothing away. */
+bool socket_has_news(int fd);
+
 /* Makes close send a reset instead of an orderly end. */
 void socket_reset_on_close(int fd);

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "io/pipe_pool.h"
+#include "io/socket.h"
+#include "io/tls.h"
 
 /* What is sent as one piece although it lies in several. */
 enum { GATHER_MAX = 4096 };
@@ -19,19 +21,71 @@ int transport_open(struct transport *transport, struct loop *loop, int fd,
 	return loop_add(loop, &transport->source, fd, on_ready);
 }
 
+/* Who opens a transport keeps the descriptor where that fails. */
+static int give_back(struct transport *transport, struct loop *loop)
+{
+	(void)loop_forget(loop, &transport->source);
+	errno = ENOMEM;
+	return -1;
+}
+
+int transport_open_server_tls(struct transport *transport, struct loop *loop, int fd,
+			      void (*on_ready)(struct loop_source *source, uint32_t events),
+			      struct tls_server *server)
+{
+	if (transport_open(transport, loop, fd, on_ready) == -1)
+		return -1;
+	transport->tls = tls_new_server(transport, loop, server);
+	return transport->tls == NULL ? give_back(transport, loop) : 0;
+}
+
+int transport_open_client_tls(struct transport *transport, struct loop *loop, int fd,
+			      void (*on_ready)(struct loop_source *source, uint32_t events),
+			      struct tls_context *context)
+{
+	if (transport_open(transport, loop, fd, on_ready) == -1)
+		return -1;
+	transport->tls = tls_new_client(transport, loop, context);
+	return transport->tls == NULL ? give_back(transport, loop) : 0;
+}
+
+int transport_start_server_tls(struct transport *transport, struct loop *loop,
+			       struct tls_server *server)
+{
+	transport->tls = tls_new_server(transport, loop, server);
+	return transport->tls == NULL ? -1 : 0;
+}
+
 void transport_close(struct transport *transport, struct loop *loop)
 {
+	if (transport->tls != NULL)
+		tls_free(transport->tls);
+	transport->tls = NULL;
+	loop_close(loop, &transport->source);
+}
+
+void transport_reset(struct transport *transport, struct loop *loop)
+{
+	if (transport->tls != NULL)
+		tls_abandon(transport->tls);
+	transport->tls = NULL;
+	if (transport_is_open(transport))
+		socket_reset_on_close(transport->source.fd);
 	loop_close(loop, &transport->source);
 }
 
 void transport_note(struct transport *transport, uint32_t events)
 {
+	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
+		transport->peer_done = true;
+	if (transport->tls != NULL) {
+		tls_note(transport->tls, events);
+		return;
+	}
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		transport->can_read = true;
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
 		transport->can_write = true;
-	if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0)
-		transport->peer_done = true;
 }
 
 ssize_t transport_read(struct transport *transport, char *bytes, size_t size)
@@ -40,6 +94,8 @@ ssize_t transport_read(struct transport *transport, char *bytes, size_t size)
 
 	if (!transport->can_read)
 		return TRANSPORT_AGAIN;
+	if (transport->tls != NULL)
+		return tls_read(transport->tls, bytes, size);
 	do
 		got = recv(transport->source.fd, bytes, size, 0);
 	while (got == -1 && errno == EINTR);
@@ -91,6 +147,8 @@ ssize_t transport_write(struct transport *transport, const struct iovec *pieces,
 {
 	ssize_t put;
 
+	if (transport->tls != NULL)
+		return tls_write(transport->tls, pieces, count);
 	if (!transport->can_write)
 		return TRANSPORT_AGAIN;
 	do
@@ -144,14 +202,30 @@ ssize_t transport_splice_to(struct transport *transport, struct pipe *pipe)
 
 void transport_finish(struct transport *transport)
 {
+	if (transport->tls != NULL && !tls_finish(transport->tls))
+		return;
 	/* fails only where the connection is gone already */
 	(void)shutdown(transport->source.fd, SHUT_WR);
 }
 
-bool transport_has_news(const struct transport *transport)
+bool transport_has_news(struct transport *transport)
 {
-	char byte;
+	if (transport->tls != NULL)
+		return tls_has_news(transport->tls);
+	return socket_has_news(transport->source.fd);
+}
 
-	return recv(transport->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != -1 ||
-	       (errno != EAGAIN && errno != EWOULDBLOCK);
+bool transport_is_cut(const struct transport *transport)
+{
+	return transport->tls != NULL && transport->tls->is_cut;
+}
+
+const char *transport_failure(const struct transport *transport)
+{
+	return transport->tls == NULL ? NULL : tls_failure(transport->tls);
+}
+
+bool transport_tls(const struct transport *transport, struct transport_tls *facts)
+{
+	return transport->tls != NULL && tls_facts(transport->tls, facts);
 }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/bug.h"
-#include "io/socket.h"
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
@@ -439,7 +438,7 @@ void downstream_on_exchange_end(struct downstream *downstream, enum downstream_a
 		begin_linger(downstream);
 		break;
 	case DOWNSTREAM_RESET:
-		socket_reset_on_close(downstream->transport.source.fd);
+		transport_reset(&downstream->transport, downstream->worker->loop);
 		downstream_close(downstream);
 		break;
 	case DOWNSTREAM_END:

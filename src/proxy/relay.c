@@ -68,7 +68,9 @@ static bool takes_pipe(struct relay *relay)
 		return true;
 	if (reader->framing != BODY_LENGTH || relay->sender.framing != MESSAGE_FRAMING_RAW ||
 	    reader->left < RELAY_PIPE_MIN || reader->buf->start != reader->buf->end ||
-	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL)
+	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL ||
+	    !transport_can_splice(reader->transport) ||
+	    !transport_can_splice(relay->sender.transport))
 		return false;
 	relay->pipe = pipe_pool_take(relay->pipes);
 	if (relay->pipe == NULL) {

@@ -19,7 +19,7 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	transport_note(&upstream->transport, events);
 	if (upstream->exchange != NULL)
 		attempt_on_upstream(upstream->exchange);
-	else if ((events & ~(uint32_t)EPOLLOUT) != 0)
+	else if ((events & ~(uint32_t)EPOLLOUT) != 0 && transport_has_news(&upstream->transport))
 		upstream_close(upstream);
 }
 
