@@ -201,32 +201,32 @@ void attempt_start(struct exchange *exchange)
  * The request goes out
  */
 
-/* An interim response. What the kernel does not take of it goes out before the next head. False: the client is
- * gone. */
-static bool send_interim(struct exchange *exchange, struct span text)
+/* An interim response. What the kernel does not take of it goes out before the next head. A fault: nothing can
+ * follow what has gone. */
+static enum fault send_interim(struct exchange *exchange, struct span text)
 {
 	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
 	ssize_t put = transport_write(&exchange->downstream->transport, &piece, 1);
 
 	if (put == TRANSPORT_BROKEN)
-		return false;
+		return FAULT_CLIENT_CLOSED;
 	if (put == TRANSPORT_AGAIN)
-		return true; /* not a byte of it went: it need not go at all */
+		return FAULT_NONE; /* not a byte of it went: it need not go at all */
 	if ((size_t)put == text.len)
-		return true;
+		return FAULT_NONE;
 	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
-	return exchange->owed.ptr != NULL;
+	return exchange->owed.ptr == NULL ? FAULT_OUT_OF_MEMORY : FAULT_NONE;
 }
 
 /* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
  * no room, it will send after a while without leave (RFC 9110, 10.1.1). */
-static bool give_leave(struct exchange *exchange)
+static enum fault give_leave(struct exchange *exchange)
 {
 	const struct iobuf *in = exchange->downstream->in;
 
 	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end ||
 	    exchange->to_upstream.reader.total > 0 || exchange->owed.len > 0)
-		return true;
+		return FAULT_NONE;
 	exchange->continue_sent = true;
 	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
 }
@@ -250,13 +250,15 @@ static void attempt_send(struct exchange *exchange)
 	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_upstream;
 	struct span head = request_out_write(exchange);
+	enum fault fault;
 
 	if (head.ptr == NULL) {
 		exchange_answer(exchange, FAULT_WRITER_CHECK);
 		return;
 	}
-	if (!give_leave(exchange)) {
-		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+	fault = give_leave(exchange);
+	if (fault != FAULT_NONE) {
+		exchange_cut(exchange, fault);
 		return;
 	}
 	upstream->requests++;
@@ -366,13 +368,13 @@ static void on_final_head(struct exchange *exchange)
 }
 
 /* 103 goes on to clients that know of it; everything else ends here (security spec, U6). */
-static bool pass_hints(struct exchange *exchange)
+static enum fault pass_hints(struct exchange *exchange)
 {
 	struct h1_writer writer;
 
 	if (exchange->response.status != 103 || exchange->request.version_minor == 0 ||
 	    exchange->hints_passed == HINTS_MAX || exchange->owed.len > 0)
-		return true;
+		return FAULT_NONE;
 	exchange->hints_passed++;
 	writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
 	h1_write_status_line(&writer, 103, S(""));
@@ -384,12 +386,15 @@ static bool pass_hints(struct exchange *exchange)
 			h1_write_header(&writer, header);
 	}
 	h1_write_end(&writer);
-	return writer.fault != H1_WRITER_OK || send_interim(exchange, h1_written(&writer));
+	return writer.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&writer))
+					    : FAULT_NONE;
 }
 
 /* False: the exchange has gone on to something else. */
 static bool on_informational(struct exchange *exchange)
 {
+	enum fault fault;
+
 	if (exchange->response.status == 101) {
 		exchange->tries++;
 		exchange_attempt(exchange)->status = 101;
@@ -401,8 +406,9 @@ static bool on_informational(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_BAD_RESPONSE);
 		return false;
 	}
-	if (!pass_hints(exchange)) {
-		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+	fault = pass_hints(exchange);
+	if (fault != FAULT_NONE) {
+		exchange_cut(exchange, fault);
 		return false;
 	}
 	return true;

@@ -329,6 +329,9 @@ static bool pump_request(struct exchange *exchange)
 	case RELAY_TOO_LARGE:
 		exchange_answer(exchange, FAULT_BODY_TOO_LARGE);
 		return false;
+	case RELAY_NO_MEMORY:
+		exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
+		return false;
 	}
 	BUG_ON(true);
 	return false;
@@ -362,6 +365,9 @@ static bool pump_response(struct exchange *exchange)
 		return false;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+		return false;
+	case RELAY_NO_MEMORY:
+		exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
 		return false;
 	}
 	BUG_ON(true);
@@ -440,6 +446,9 @@ static void pump_answer(struct exchange *exchange)
 		break;
 	case MESSAGE_SENDER_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+		break;
+	case MESSAGE_SENDER_NO_MEMORY:
+		exchange_cut(exchange, FAULT_OUT_OF_MEMORY);
 		break;
 	}
 }

@@ -149,6 +149,8 @@ static enum relay_status pump(struct relay *relay, struct arena *arena)
 			return RELAY_WAIT;
 		case MESSAGE_SENDER_BROKEN:
 			return RELAY_BROKEN;
+		case MESSAGE_SENDER_NO_MEMORY:
+			return RELAY_NO_MEMORY;
 		case MESSAGE_SENDER_SENT:
 			break;
 		}

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When something runs out: descriptors, a reader of the log, time."""
+"""When something runs out: descriptors, memory, a reader of the log, time."""
+import contextlib
+import json
 import os
 import signal
+import socket
 import threading
 
 import pytest
@@ -130,3 +133,42 @@ def test_slow_heads_do_not_hold_up_others(make_ingot, pod):
     for client in slow:
         client.send("mple\r\n\r\n")
     assert {client.response().status for client in slow} == {200}
+
+
+class Tight:
+    """A pod that has room for little and reads nothing; it resets when nothing more comes in."""
+
+    def __init__(self, stack):
+        self.listener = stack.enter_context(socket.socket())
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)    # little room at the sender, too
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(8)
+        self.address, self.port = self.listener.getsockname()
+        stack.callback(self.listener.shutdown, socket.SHUT_RDWR)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                unread = [-1]
+
+                def is_full():
+                    unread.append(len(client.recv(1 << 20, socket.MSG_PEEK)))
+                    return unread[-1] == unread[-2]
+                eventually(is_full)
+                client.close()
+
+
+def test_a_full_arena_is_the_fault_of_no_pod(make_ingot):
+    """Each attempt keeps what the pod did not take of the head, until there is no room for that any more."""
+    ingot = make_ingot(log="json", config={"large_client_header_buffers": "32 8k", "proxy_next_upstream_tries": 15})
+    with contextlib.ExitStack() as stack:
+        ingot.serve(ingress(HOST, to=[Tight(stack)]))
+
+        answer = ingot.get(HOST, headers=[(f"X-{n}", "y" * 7900) for n in range(31)], timeout=20)
+
+    assert answer.status == 503
+    (line,) = ingot.log_lines(1)
+    assert json.loads(line)["reason"] == "out_of_memory"
