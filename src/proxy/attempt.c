@@ -54,16 +54,13 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 /* Which of the kernel's reasons say that the machine is at its end, and not the endpoint. */
 static enum fault connect_fault(int reason)
 {
+	if (socket_is_exhausted(reason))
+		return FAULT_OUT_OF_DESCRIPTORS;
 	switch (reason) {
 	case ECONNREFUSED:
 		return FAULT_CONNECT_REFUSED;
 	case ETIMEDOUT:
 		return FAULT_CONNECT_TIMEOUT;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-	case ENOSPC:
 	case EADDRNOTAVAIL:
 	case EAGAIN:
 		return FAULT_OUT_OF_DESCRIPTORS;

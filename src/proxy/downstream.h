@@ -9,6 +9,7 @@
 #pragma once
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "base/ip.h"
 #include "io/iobuf.h"
@@ -40,12 +41,16 @@ struct downstream {
 
 static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
 
-/* Takes an accepted socket; it is closed where there is no room. */
+/* Takes an accepted socket. Where there is no room, the client that has been idle longest makes it, or the new one
+ * is closed. */
 void downstream_open(struct worker *worker, int fd, const struct ip_port *peer,
 		     uint16_t local_port);
 
 /* An idle or lingering connection, at once. */
 void downstream_close(struct downstream *downstream);
+
+/* Closes the client that has been idle longest and has said nothing meanwhile. False: there is none. */
+bool downstream_give_up(struct worker *worker);
 
 /* Goes on with a head of which bytes lie in the buffer already: once a turn for those who pipeline. */
 void downstream_on_turn(struct downstream *downstream);

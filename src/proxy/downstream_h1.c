@@ -13,6 +13,10 @@
 /* Before a table is there, and for what no key configures (security spec, 7.1). */
 enum { HEAD_TIMEOUT_MS = 60 * 1000, LINGER_MS = 2000, LINGER_KIB = 64 };
 
+/* How many idle clients are asked for news until one of them is given up; those that have some are no longer idle by
+ * the end of the turn. */
+enum { GIVE_UP_LOOKS = 64 };
+
 /* Room behind a head, so that a body does not begin in a full buffer. */
 enum { HEAD_SLACK = 4096 };
 
@@ -53,6 +57,8 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 	const struct table_settings *settings = settings_of(worker);
 	struct downstream *downstream = slab_take(&worker->downstreams);
 
+	if (downstream == NULL && downstream_give_up(worker))
+		downstream = slab_take(&worker->downstreams);
 	if (downstream == NULL) {
 		worker->counters->downstream_refused++;
 		close(fd);
@@ -88,6 +94,24 @@ void downstream_close(struct downstream *downstream)
 	slab_give(&worker->downstreams, downstream);
 	worker->client_count--;
 	worker_on_client_gone(worker);
+}
+
+bool downstream_give_up(struct worker *worker)
+{
+	unsigned looks = 0;
+
+	list_for_each (link, &worker->clients[DOWNSTREAM_IDLE]) {
+		struct downstream *downstream = container_of(link, struct downstream, link);
+
+		/* a request that has come is still answered */
+		if (!transport_has_news(&downstream->transport)) {
+			downstream_close(downstream);
+			return true;
+		}
+		if (++looks == GIVE_UP_LOOKS)
+			break;
+	}
+	return false;
 }
 
 /*

@@ -4,6 +4,7 @@ others. (`./dev test` gives ordinary users a user namespace, in which they are r
 import functools
 import os
 import pathlib
+import resource
 
 import pytest
 
@@ -64,6 +65,17 @@ def descriptors(pid):
         except FileNotFoundError:
             continue
     return found
+
+
+@needs_insight
+def descriptor_numbers(pid):
+    return {int(entry.name) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@needs_insight
+def limit_descriptors(pid, end):
+    """Numbers from `end` on are not given to that process any more."""
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (end, end))
 
 
 @needs_insight
