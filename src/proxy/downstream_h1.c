@@ -139,13 +139,35 @@ static struct h1_limits request_limits(const struct worker *worker)
 	};
 }
 
+/* A buffer for the next head, with what came of an empty line before it. */
+static struct iobuf *take_buffer(struct downstream *downstream)
+{
+	struct iobuf *in = iobuf_take(&downstream->worker->iobufs);
+
+	if (in == NULL)
+		return NULL;
+	memcpy(in->bytes, "\r\n", downstream->blank);
+	in->end = downstream->blank;
+	downstream->blank = 0;
+	return in;
+}
+
+/* Nothing has come, or at most an empty line, perhaps not all of it. */
+static bool is_blank(const struct downstream *downstream)
+{
+	const struct iobuf *in = downstream->in;
+	size_t length = in->end - in->start;
+
+	return length <= 2 && memcmp(in->bytes + in->start, "\r\n", length) == 0;
+}
+
 /* Buffer and exchange for a request that begins. False: there is no room, and the connection is gone. */
 static bool become_busy(struct downstream *downstream)
 {
 	struct worker *worker = downstream->worker;
 
 	if (downstream->in == NULL)
-		downstream->in = iobuf_take(&worker->iobufs);
+		downstream->in = take_buffer(downstream);
 	if (downstream->in != NULL)
 		downstream->exchange = exchange_new(downstream);
 	if (downstream->exchange == NULL) {
@@ -159,19 +181,25 @@ static bool become_busy(struct downstream *downstream)
 	return true;
 }
 
-static void become_idle(struct downstream *downstream)
+static void arm_idle(struct downstream *downstream)
 {
 	const struct table_settings *settings = settings_of(downstream->worker);
 
+	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->keep_alive_timeout_ms);
+}
+
+/* The buffer is blank, and the timer runs. */
+static void become_idle(struct downstream *downstream)
+{
 	/* a request that has come all the same is still answered */
 	if (downstream->worker->draining && !transport_has_news(&downstream->transport)) {
 		downstream_close(downstream);
 		return;
 	}
+	downstream->blank = (uint8_t)(downstream->in->end - downstream->in->start);
 	iobuf_give(&downstream->worker->iobufs, downstream->in);
 	downstream->in = NULL;
 	downstream_move(downstream, DOWNSTREAM_IDLE);
-	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->keep_alive_timeout_ms);
 }
 
 /* An exchange that never had a request: nothing to log, nothing to answer. */
@@ -184,6 +212,15 @@ static void forget_exchange(struct downstream *downstream)
 	slab_give(&downstream->worker->exchanges, exchange);
 	downstream->exchange = NULL;
 	downstream->requests--;
+}
+
+/* No request has come after all. The time for it goes on, if its first byte had not been taken for come. */
+static void go_back_to_idle(struct downstream *downstream)
+{
+	if (downstream->exchange->head_started)
+		arm_idle(downstream);
+	forget_exchange(downstream);
+	become_idle(downstream);
 }
 
 /* The bytes move into a larger buffer; the head is to be read anew. False: there is none. */
@@ -266,7 +303,8 @@ static bool parse_head(struct downstream *downstream)
 
 	switch (result.status) {
 	case H1_MORE:
-		note_start(downstream);
+		if (!is_blank(downstream))
+			note_start(downstream);
 		return true;
 	case H1_DONE:
 		if (!leaves_body_room(downstream, in->start + result.consumed)) {
@@ -307,13 +345,8 @@ static void read_head(struct downstream *downstream)
 		in = downstream->in;
 		got = transport_read(&downstream->transport, in->bytes + in->end,
 				     in->room - in->end);
-		if (got == TRANSPORT_AGAIN) {
-			if (in->start == in->end) {
-				forget_exchange(downstream);
-				become_idle(downstream);
-			}
-			return;
-		}
+		if (got == TRANSPORT_AGAIN)
+			break;
 		if (got <= 0) {
 			on_input_end(downstream);
 			return;
@@ -322,6 +355,8 @@ static void read_head(struct downstream *downstream)
 		if (!parse_head(downstream))
 			return;
 	} while (downstream->transport.can_read);
+	if (is_blank(downstream))
+		go_back_to_idle(downstream);
 }
 
 void downstream_on_turn(struct downstream *downstream)
@@ -430,9 +465,8 @@ static void on_expired(struct timer *timer)
 /* One head a turn for those who pipeline, so that others get theirs (security spec, 7.4). */
 static void go_on(struct downstream *downstream)
 {
-	bool more = downstream->in->start != downstream->in->end;
-
-	if (!more && !downstream->transport.can_read) {
+	if (is_blank(downstream) && !downstream->transport.can_read) {
+		arm_idle(downstream);
 		become_idle(downstream);
 		return;
 	}

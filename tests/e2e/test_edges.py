@@ -225,3 +225,17 @@ def test_a_trusted_forwarded_host_that_is_none_is_not_believed(make_ingot, pods,
 
     assert pod.last.header("Host") in (HOST, "a_b")
     assert ingot.metrics().sum("ingot_writer_check_failures_total") == 0
+
+
+@pytest.mark.parametrize("first", [b"\r", b"\r\n"])
+@pytest.mark.parametrize("then, status", [(b"", 200), (b"\r\n", 400), (b"\n", 400)])
+def test_one_empty_line_before_a_request_is_skipped_however_long_it_lay(ingot, pod, first, then, status):
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+    assert client.request("/", HOST).status == 200
+    client.send(first)
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+
+    client.send(b"\r\n"[len(first):] + then + b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+
+    assert client.response().status == status

@@ -46,6 +46,48 @@ def test_a_connection_without_a_first_byte_is_closed(hasty):
     assert ingot.connect().is_closed()
 
 
+def test_an_empty_line_on_a_new_connection_is_no_request(hasty):
+    ingot, _ = hasty()
+    client = ingot.connect()
+
+    client.send("\r\n")
+
+    assert client.is_closed()
+
+
+@pytest.mark.parametrize("pieces", [["\r\n"], ["\r", "\n"], ["\r"]])
+def test_an_empty_line_behind_a_request_leaves_its_connection_idle(hasty, pieces):
+    ingot, _ = hasty(keep_alive=2)
+    client = ingot.connect()
+    assert client.request("/", HOST).status == 200
+    for piece in pieces:
+        client.send(piece)
+
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+    assert client.is_closed()       # and not 408 after the second that a head may take
+
+
+def test_an_empty_line_in_the_same_packet_as_a_request_leaves_its_connection_idle(hasty):
+    ingot, _ = hasty(keep_alive=2)
+    client = ingot.connect()
+
+    client.send(request_bytes("/", HOST) + b"\r\n")
+
+    assert client.response().status == 200
+    assert client.is_closed()
+
+
+def test_a_head_behind_an_empty_line_that_takes_too_long_is_408(hasty):
+    ingot, _ = hasty(keep_alive=60)
+    client = ingot.connect()
+
+    client.send("\r\n")
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+    client.send("GET / HT")
+
+    assert client.response().status == 408
+
+
 def test_a_head_that_takes_too_long_is_408(hasty):
     ingot, _ = hasty()
     client = ingot.connect()
