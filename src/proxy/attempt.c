@@ -131,7 +131,7 @@ static bool is_refused(const struct exchange *exchange, const struct endpoint_re
 	       ip_special_kind(&endpoint->ip) != NULL;
 }
 
-static void choose(struct exchange *exchange, const struct balance_choice *choice)
+static void choose(struct exchange *exchange, struct balance_choice *choice)
 {
 	const struct endpoint_record *endpoint;
 
@@ -139,6 +139,8 @@ static void choose(struct exchange *exchange, const struct balance_choice *choic
 		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
 		return;
 	}
+	choice->avoided = exchange->tried;
+	choice->avoided_count = exchange->tried_count;
 	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
 	if (is_refused(exchange, endpoint))
 		exchange_answer(exchange, FAULT_DESTINATION_REFUSED);
@@ -350,6 +352,13 @@ static void start_again(struct exchange *exchange)
 	attempt_start(exchange);
 }
 
+/* The endpoint of this attempt is not the next one's, where there is another. */
+static void avoid_endpoint(struct exchange *exchange)
+{
+	if (exchange->tried_count < EXCHANGE_TRIES_MAX)
+		exchange->tried[exchange->tried_count++] = exchange_attempt(exchange)->endpoint;
+}
+
 /* A final response head. A status that proxy-next-upstream names is one more reason to try again. */
 static void on_final_head(struct exchange *exchange)
 {
@@ -358,10 +367,12 @@ static void on_final_head(struct exchange *exchange)
 	attempt->status = exchange->response.status;
 	attempt->header_us = us_since_start(exchange);
 	exchange->tries++;
-	if (retry_may_follow_status(exchange))
+	if (retry_may_follow_status(exchange)) {
+		avoid_endpoint(exchange);
 		start_again(exchange);
-	else
+	} else {
 		exchange_on_response(exchange);
+	}
 }
 
 /* 103 goes on to clients that know of it; everything else ends here (security spec, U6). */
@@ -554,8 +565,10 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	/* what nginx would have logged as this try's status */
 	if (attempt->status == 0)
 		attempt->status = fault_facts(fault)->status;
-	if (fault != FAULT_STALE_CONNECTION)
+	if (fault != FAULT_STALE_CONNECTION) {
 		exchange->tries++;
+		avoid_endpoint(exchange);
+	}
 	if (exchange->upstream == NULL || exchange->upstream->connecting)
 		exchange->worker->counters->upstream_connect_failures++;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;

@@ -52,6 +52,9 @@ enum exchange_state {
 
 enum { EXCHANGE_ARENA_FIRST = 2048, EXCHANGE_ARENA_MAX = 384 * 1024, REQUEST_ID_SIZE = 32 };
 
+/* proxy-next-upstream-tries 0 asks for no limit; an endless loop is nobody's wish. */
+enum { EXCHANGE_TRIES_MAX = 16 };
+
 struct exchange {
 	struct worker *worker;
 	struct downstream *downstream;
@@ -69,6 +72,7 @@ struct exchange {
 	bool fresh_connection; /* the next attempt does not use the pool */
 	uint8_t informational; /* 1xx responses of this attempt */
 	uint8_t hints_passed;  /* 103s that went to the client */
+	uint8_t tried_count;   /* endpoints in tried */
 	uint16_t status;       /* that the client gets; 0: none yet */
 
 	struct shard *table; /* of routes, pinned; NULL before the head was complete */
@@ -101,6 +105,7 @@ struct exchange {
 	struct arena arena;
 	/* from here on nothing is cleared when an exchange begins */
 	char request_id_text[REQUEST_ID_SIZE];
+	struct ip_port tried[EXCHANGE_TRIES_MAX]; /* they failed: others come first */
 	struct header request_headers[HEAD_REQUEST_FIELDS_MAX];
 	struct header response_headers[HEAD_RESPONSE_FIELDS_MAX];
 	_Alignas(16) char arena_first[EXCHANGE_ARENA_FIRST];

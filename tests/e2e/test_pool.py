@@ -205,6 +205,28 @@ def test_non_idempotent_requests_are_tried_elsewhere_when_asked_for(make_ingot, 
     assert {request.body for request in alive.requests} == {b"order"}
 
 
+def test_a_retry_does_not_meet_the_pod_that_failed_though_it_is_its_turn(make_ingot, pods):
+    """Between the attempt at the pod that fails and the retry another client takes the turn of the other one."""
+    ingot = make_ingot(config={"upstream_keepalive_connections": 0, "proxy_next_upstream_tries": 2})
+    release = threading.Event()
+
+    def fail(wire, request):
+        release.wait(20)
+        wire.close()
+    (failing,) = pods("failing", answer=fail)
+    (alive,) = pods("alive")
+    ingot.serve(ingress(HOST, to=[failing, alive]))
+    while not failing.requests:     # whose turn is first is by chance
+        client = ingot.connect()
+        client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        eventually(lambda: failing.requests or client.has_news())
+    assert ingot.get(HOST).pod == "alive"
+
+    release.set()
+
+    assert client.response().pod == "alive"
+
+
 def test_a_request_is_tried_three_times_at_most(ingot, pods):
     broken = pods("a", "b", "c", "d", answer=raw(then="close"))
     ingot.serve(ingress(HOST, to=broken))

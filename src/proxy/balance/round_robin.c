@@ -21,6 +21,18 @@ static void know_upstream(struct balance *balance, uint32_t upstream)
 const struct endpoint_record *round_robin_pick(struct balance *balance,
 					       const struct balance_choice *choice)
 {
+	uint32_t *turn;
+
 	know_upstream(balance, choice->upstream);
-	return &choice->endpoints[balance->turns[choice->upstream]++ % choice->count];
+	turn = &balance->turns[choice->upstream];
+	for (uint32_t i = 0; i < choice->count; i++) {
+		const struct endpoint_record *endpoint =
+			&choice->endpoints[(*turn + i) % choice->count];
+
+		if (!balance_avoids(choice, endpoint)) {
+			*turn += i + 1;
+			return endpoint;
+		}
+	}
+	return &choice->endpoints[(*turn)++ % choice->count];
 }
