@@ -131,19 +131,33 @@ static bool is_refused(const struct exchange *exchange, const struct endpoint_re
 	       ip_special_kind(&endpoint->ip) != NULL;
 }
 
+/* Nobody is there to be tried, or not any more: then the client gets what the last attempt came to, and not what
+ * became of the Service meanwhile. */
+static void have_no_endpoint(struct exchange *exchange, enum fault fault)
+{
+	if (exchange->attempt_count == 0) {
+		exchange_answer(exchange, fault);
+	} else if (exchange->failure != FAULT_NONE) {
+		exchange_answer(exchange, exchange->failure);
+	} else {
+		exchange->fault = fault;
+		exchange_answer_status(exchange, exchange_attempt(exchange)->status, S(""));
+	}
+}
+
 static void choose(struct exchange *exchange, struct balance_choice *choice)
 {
 	const struct endpoint_record *endpoint;
 
 	if (choice->count == 0) {
-		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
 		return;
 	}
 	choice->avoided = exchange->tried;
 	choice->avoided_count = exchange->tried_count;
 	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
 	if (is_refused(exchange, endpoint))
-		exchange_answer(exchange, FAULT_DESTINATION_REFUSED);
+		have_no_endpoint(exchange, FAULT_DESTINATION_REFUSED);
 	else
 		connect_to(exchange, endpoint);
 }
@@ -168,7 +182,7 @@ static void choose_by_name(struct exchange *exchange, const struct upstream_reco
 	case NAMES_ASKED:
 		break;
 	case NAMES_FAILED:
-		exchange_answer(exchange, FAULT_NAME_UNRESOLVED);
+		have_no_endpoint(exchange, FAULT_NAME_UNRESOLVED);
 		break;
 	}
 }
@@ -182,7 +196,7 @@ void attempt_start(struct exchange *exchange)
 	struct balance_choice choice = {.upstream = route->upstream};
 
 	if (upstream == NULL) {
-		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
 		return;
 	}
 	if (upstream->external_name.len > 0) {
@@ -369,6 +383,7 @@ static void on_final_head(struct exchange *exchange)
 	exchange->tries++;
 	if (retry_may_follow_status(exchange)) {
 		avoid_endpoint(exchange);
+		exchange->failure = FAULT_NONE;
 		start_again(exchange);
 	} else {
 		exchange_on_response(exchange);
@@ -571,6 +586,7 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	}
 	if (exchange->upstream == NULL || exchange->upstream->connecting)
 		exchange->worker->counters->upstream_connect_failures++;
+	exchange->failure = fault;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
 	again = retry_may_follow_fault(exchange, fault);
 	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&

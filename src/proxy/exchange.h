@@ -61,6 +61,7 @@ struct exchange {
 	struct upstream *upstream; /* of the attempt under way */
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
+	enum fault failure; /* of the last attempt that failed; NONE: its status was not wanted */
 
 	bool peer_trusted;     /* forwarded fields of the peer are believed */
 	bool head_started;     /* a byte of the request has come */
