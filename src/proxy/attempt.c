@@ -38,8 +38,9 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 {
 	struct access_attempt *attempt;
 
-	exchange->attempt_count++;
 	exchange->attempt_ns = loop_now_ns(exchange->worker->loop);
+	if (exchange->attempt_count++ == 0)
+		exchange->first_attempt_ns = exchange->attempt_ns;
 	exchange->informational = 0;
 	exchange->progress = (struct h1_progress){0};
 	exchange->request_sent = false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens when time is over. Each time is set to a second; the test waits for the consequence."""
 import socket
+import threading
 
 import pytest
 
@@ -155,3 +156,21 @@ def test_a_slow_answer_within_its_time_is_fine(hasty):
                      proxy_read_timeout=60)
 
     assert ingot.get(HOST).body == b"ok"
+
+
+def test_the_time_for_further_tries_begins_with_the_first(make_ingot, pods):
+    """A client that takes longer for its head than all tries may take gets its second try."""
+    (broken,) = pods("broken", answer=raw(then="close"))
+    (alive,) = pods("alive")
+    ingot = make_ingot(config={"proxy_next_upstream_timeout": 1})
+    ingot.serve(ingress(HOST, to=[broken, alive]))
+    clients = [ingot.connect(), ingot.connect()]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: shop")
+    threading.Event().wait(1.2)         # longer than tries may go on: that is the case
+
+    for client in clients:
+        client.send(".example\r\n\r\n")
+
+    assert [client.response().pod for client in clients] == ["alive", "alive"]
+    assert broken.requests

@@ -48,7 +48,8 @@ static bool has_tries_left(const struct exchange *exchange)
 {
 	uint32_t limit = exchange->policy->next_upstream_tries;
 	uint32_t timeout_ms = exchange->policy->next_upstream_timeout_ms;
-	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->started_ns;
+	/* the time that the client took for its head is no time of the endpoints */
+	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->first_attempt_ns;
 
 	if (limit == 0 || limit > EXCHANGE_TRIES_MAX)
 		limit = EXCHANGE_TRIES_MAX;
