@@ -559,7 +559,7 @@ void attempt_on_timeout(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
 		break;
 	case AWAIT_BODY:
-		exchange_answer(exchange, FAULT_RESPONSE_STALLED);
+		attempt_break(exchange, FAULT_RESPONSE_STALLED);
 		break;
 	case AWAIT_TUNNEL:
 		tunnel_on_timeout(exchange);
@@ -572,6 +572,18 @@ void attempt_on_timeout(struct exchange *exchange)
 /*
  * The end of an attempt
  */
+
+/* In the live figures of its endpoint. */
+static void count_failure(struct exchange *exchange)
+{
+	const struct upstream *upstream = exchange->upstream;
+
+	if (upstream == NULL || upstream->slot == TABLE_NONE)
+		return;
+	atomic_fetch_add_explicit(
+		&stats_endpoint(&exchange->worker->stats, upstream->slot)->failures, 1,
+		memory_order_relaxed);
+}
 
 void attempt_fail(struct exchange *exchange, enum fault fault)
 {
@@ -590,16 +602,18 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	exchange->failure = fault;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
 	again = retry_may_follow_fault(exchange, fault);
-	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&
-	    fault != FAULT_STALE_CONNECTION)
-		atomic_fetch_add_explicit(
-			&stats_endpoint(&exchange->worker->stats, exchange->upstream->slot)
-				 ->failures,
-			1, memory_order_relaxed);
+	if (fault != FAULT_STALE_CONNECTION)
+		count_failure(exchange);
 	if (again)
 		start_again(exchange);
 	else
 		exchange_answer(exchange, fault);
+}
+
+void attempt_break(struct exchange *exchange, enum fault fault)
+{
+	count_failure(exchange);
+	exchange_answer(exchange, fault);
 }
 
 /* The endpoint's connection belongs to the exchange no more; its figures are final. */

@@ -358,10 +358,10 @@ static bool pump_response(struct exchange *exchange)
 		return true;
 	case RELAY_CUT:
 	case RELAY_TOO_LARGE:
-		exchange_answer(exchange, FAULT_RESPONSE_CUT);
+		attempt_break(exchange, FAULT_RESPONSE_CUT);
 		return false;
 	case RELAY_BAD:
-		exchange_answer(exchange, FAULT_BAD_RESPONSE_BODY);
+		attempt_break(exchange, FAULT_BAD_RESPONSE_BODY);
 		return false;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);

@@ -73,6 +73,15 @@ def descriptor_numbers(pid):
 
 
 @needs_insight
+def descriptor_path(pid, word):
+    """A way to open again what a process has open and what has that word in its name."""
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if word in os.readlink(entry):
+            return entry
+    raise AssertionError(f"process {pid} has no {word}")
+
+
+@needs_insight
 def limit_descriptors(pid, end):
     """Numbers from `end` on are not given to that process any more."""
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (end, end))
