@@ -35,19 +35,29 @@ static void arm(struct downstream *downstream, uint32_t delay_ms)
 	timer_start(downstream->worker->timers, &downstream->timer, delay_ms);
 }
 
-static uint64_t *gauge_of(struct downstream *downstream)
+/* Who is counted out or in; one that lingers will never be asked for anything again and is in neither gauge. */
+static void count_client(const struct downstream *downstream, int64_t change)
 {
 	struct worker_counters *counters = downstream->worker->counters;
 
-	return downstream->state == DOWNSTREAM_BUSY ? &counters->downstream_active_now
-						    : &counters->downstream_idle_now;
+	switch ((enum downstream_state)downstream->state) {
+	case DOWNSTREAM_IDLE:
+		counters->downstream_idle_now += change;
+		break;
+	case DOWNSTREAM_BUSY:
+		counters->downstream_active_now += change;
+		break;
+	case DOWNSTREAM_LINGERING:
+	case DOWNSTREAM_STATE_COUNT:
+		break;
+	}
 }
 
 static void downstream_move(struct downstream *downstream, enum downstream_state to)
 {
-	--*gauge_of(downstream);
+	count_client(downstream, -1);
 	downstream->state = (uint8_t)to;
-	++*gauge_of(downstream);
+	count_client(downstream, 1);
 	list_remove(&downstream->link);
 	list_add_last(&downstream->worker->clients[to], &downstream->link);
 }
@@ -76,7 +86,7 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 	}
 	worker->counters->downstream_accepted++;
 	worker->client_count++;
-	++*gauge_of(downstream);
+	count_client(downstream, 1);
 	list_add_last(&worker->clients[DOWNSTREAM_IDLE], &downstream->link);
 	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
 }
@@ -86,7 +96,7 @@ void downstream_close(struct downstream *downstream)
 	struct worker *worker = downstream->worker;
 
 	BUG_ON(downstream->exchange != NULL);
-	--*gauge_of(downstream);
+	count_client(downstream, -1);
 	list_remove(&downstream->link);
 	timer_stop(worker->timers, &downstream->timer);
 	transport_close(&downstream->transport, worker->loop);

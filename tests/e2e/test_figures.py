@@ -68,3 +68,34 @@ def test_an_answer_is_no_failure_of_the_pod(shop):
 
     loads = endpoint_loads(ingot)
     assert (loads.requests, loads.failures) == (3, 0)
+
+
+# ------------------------------------------------------------------ connections
+
+def test_a_client_that_is_only_waited_for_is_neither_active_nor_idle(shop):
+    ingot = shop()
+    client = ingot.connect()
+    client.send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 9999999\r\n\r\n")
+    assert client.response().status == 413
+    assert client.is_closed()       # for its part; the other is waited for, so that it gets the answer
+
+    figures = ingot.metrics()
+
+    assert figures.get("ingot_downstream_connections", state="active") == 0
+    assert figures.get("ingot_downstream_connections", state="idle") == 0
+
+
+def test_gauges_of_clients_come_back_to_nothing(shop):
+    ingot = shop()
+    idle, refused, begun = (ingot.connect() for _ in range(3))
+    assert idle.request("/", HOST).status == 200
+    refused.send("nonsense\r\n\r\n")
+    assert refused.response().status == 400
+    begun.send("GET / HT")
+    eventually(lambda: ingot.metrics().get("ingot_downstream_connections", state="active") == 1)
+    assert ingot.metrics().get("ingot_downstream_connections", state="idle") == 1
+
+    for client in (idle, refused, begun):
+        client.close()
+
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections") == 0)
