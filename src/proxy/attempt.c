@@ -42,6 +42,7 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 	if (exchange->attempt_count++ == 0)
 		exchange->first_attempt_ns = exchange->attempt_ns;
 	exchange->informational = 0;
+	exchange->response_head_bytes = 0;
 	exchange->progress = (struct h1_progress){0};
 	exchange->request_sent = false;
 	exchange->request_given_up = false;
@@ -226,6 +227,7 @@ static enum fault send_interim(struct exchange *exchange, struct span text)
 		return FAULT_CLIENT_CLOSED;
 	if (put == TRANSPORT_AGAIN)
 		return FAULT_NONE; /* not a byte of it went: it need not go at all */
+	exchange->interim_bytes += (uint32_t)put;
 	if ((size_t)put == text.len)
 		return FAULT_NONE;
 	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
@@ -474,6 +476,7 @@ static bool parse_head(struct exchange *exchange)
 		if (result.status == H1_MORE)
 			return true;
 		in->start += (uint32_t)result.consumed;
+		exchange->response_head_bytes += (uint32_t)result.consumed;
 		exchange->progress = (struct h1_progress){0};
 		if (exchange->response.status >= 200) {
 			on_final_head(exchange);
@@ -616,6 +619,15 @@ void attempt_break(struct exchange *exchange, enum fault fault)
 	exchange_answer(exchange, fault);
 }
 
+/* All that came from the endpoint in this attempt, what nobody read included. */
+static uint64_t received_from_endpoint(const struct exchange *exchange)
+{
+	const struct iobuf *in = exchange->upstream->in;
+	uint64_t unread = in == NULL ? 0 : in->end - in->start;
+
+	return exchange->response_head_bytes + exchange->to_downstream.reader.wire_bytes + unread;
+}
+
 /* The endpoint's connection belongs to the exchange no more; its figures are final. */
 static struct upstream *unbind_upstream(struct exchange *exchange)
 {
@@ -624,11 +636,9 @@ static struct upstream *unbind_upstream(struct exchange *exchange)
 	struct worker *worker = exchange->worker;
 
 	attempt->duration_us = us_since_start(exchange);
-	if (exchange->response_started)
-		attempt->response_bytes = exchange->to_downstream.reader.total;
+	attempt->response_bytes = exchange->to_downstream.reader.total;
 	worker->counters->upstream_bytes_out += exchange->to_upstream.sender.sent;
-	if (exchange->response_started)
-		worker->counters->upstream_bytes_in += exchange->to_downstream.reader.total;
+	worker->counters->upstream_bytes_in += received_from_endpoint(exchange);
 	if (upstream->slot != TABLE_NONE)
 		atomic_fetch_sub_explicit(
 			&stats_endpoint(&worker->stats, upstream->slot)->in_flight, 1,

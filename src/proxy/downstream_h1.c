@@ -91,6 +91,19 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
 }
 
+/* What is left in the buffer came for no request, but it came. */
+static void give_up_buffer(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+	struct iobuf *in = downstream->in;
+
+	if (in == NULL)
+		return;
+	worker->counters->downstream_bytes_in += in->end - in->start;
+	iobuf_give(&worker->iobufs, in);
+	downstream->in = NULL;
+}
+
 void downstream_close(struct downstream *downstream)
 {
 	struct worker *worker = downstream->worker;
@@ -100,7 +113,7 @@ void downstream_close(struct downstream *downstream)
 	list_remove(&downstream->link);
 	timer_stop(worker->timers, &downstream->timer);
 	transport_close(&downstream->transport, worker->loop);
-	iobuf_give(&worker->iobufs, downstream->in);
+	give_up_buffer(downstream);
 	slab_give(&worker->downstreams, downstream);
 	worker->client_count--;
 	worker_on_client_gone(worker);
@@ -301,6 +314,16 @@ static void note_start(struct downstream *downstream)
 	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
 }
 
+/* The head will not be whole; what has come of it is all of the request. */
+static void answer_without_head(struct downstream *downstream, enum fault fault)
+{
+	struct iobuf *in = downstream->in;
+
+	downstream->exchange->head_bytes = in->end - in->start;
+	in->start = in->end;
+	exchange_answer(downstream->exchange, fault);
+}
+
 /* True: more bytes are needed. */
 static bool parse_head(struct downstream *downstream)
 {
@@ -320,15 +343,14 @@ static bool parse_head(struct downstream *downstream)
 		if (!leaves_body_room(downstream, in->start + result.consumed)) {
 			if (make_body_room(downstream, result.consumed))
 				return parse_head(downstream);
-			exchange_answer(exchange, FAULT_OVERLOADED);
+			answer_without_head(downstream, FAULT_OVERLOADED);
 			return false;
 		}
 		in->start += (uint32_t)result.consumed;
 		exchange_on_head(exchange, result.consumed);
 		return false;
 	case H1_BAD:
-		exchange->head_bytes = in->end - in->start;
-		exchange_answer(exchange, result.fault);
+		answer_without_head(downstream, result.fault);
 		return false;
 	}
 	BUG_ON(true);
@@ -349,7 +371,7 @@ static void read_head(struct downstream *downstream)
 		ssize_t got;
 
 		if (!has_room(downstream)) {
-			exchange_answer(downstream->exchange, FAULT_OVERLOADED);
+			answer_without_head(downstream, FAULT_OVERLOADED);
 			return;
 		}
 		in = downstream->in;
@@ -390,7 +412,11 @@ static void linger(struct downstream *downstream)
 
 		if (got == TRANSPORT_AGAIN)
 			return;
-		downstream->lingered_kib = (uint16_t)(downstream->lingered_kib + got / 1024 + 1);
+		if (got > 0) {
+			worker->counters->downstream_bytes_in += (uint64_t)got;
+			downstream->lingered_kib = (uint16_t)(downstream->lingered_kib +
+							      got / 1024 + 1);
+		}
 		if (got <= 0 || downstream->lingered_kib > LINGER_KIB) {
 			downstream_close(downstream);
 			return;
@@ -463,7 +489,7 @@ static void on_expired(struct timer *timer)
 	if (downstream->state != DOWNSTREAM_BUSY)
 		downstream_close(downstream);
 	else if (downstream->exchange->state == EXCHANGE_HEAD)
-		exchange_answer(downstream->exchange, FAULT_HEAD_TIMEOUT);
+		answer_without_head(downstream, FAULT_HEAD_TIMEOUT);
 	else
 		exchange_on_client_timeout(downstream->exchange);
 }
@@ -489,8 +515,7 @@ static void go_on(struct downstream *downstream)
 
 static void begin_linger(struct downstream *downstream)
 {
-	iobuf_give(&downstream->worker->iobufs, downstream->in);
-	downstream->in = NULL;
+	give_up_buffer(downstream);
 	downstream_move(downstream, DOWNSTREAM_LINGERING);
 	transport_finish(&downstream->transport);
 	arm(downstream, LINGER_MS);

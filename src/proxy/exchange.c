@@ -91,6 +91,16 @@ struct exchange *exchange_new(struct downstream *downstream)
 	return exchange;
 }
 
+uint64_t exchange_received(const struct exchange *exchange)
+{
+	return exchange->head_bytes + exchange->to_upstream.reader.wire_bytes;
+}
+
+uint64_t exchange_sent(const struct exchange *exchange)
+{
+	return exchange->interim_bytes + exchange->to_downstream.sender.sent;
+}
+
 struct access_attempt *exchange_attempt(struct exchange *exchange)
 {
 	uint32_t last = exchange->attempt_count - 1;

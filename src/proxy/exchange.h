@@ -97,6 +97,8 @@ struct exchange {
 	struct deadline client_deadline;   /* for the timer of the client's connection */
 	struct deadline upstream_deadline; /* for that of the endpoint's */
 	uint32_t head_bytes;               /* of the request */
+	uint32_t response_head_bytes;      /* of the attempt, interim ones included */
+	uint32_t interim_bytes;            /* of interim responses that went to the client */
 	uint32_t tries;                    /* attempts so far, but for stale pooled connections */
 	uint32_t attempt_count;            /* all of them */
 	struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* the last one goes on changing */
@@ -145,6 +147,10 @@ void exchange_cut(struct exchange *exchange, enum fault fault);
 void exchange_end(struct exchange *exchange);
 
 void exchange_move(struct exchange *exchange, enum exchange_state to);
+
+/* Bytes that came from the client and that went to it for this exchange, heads and framing included. */
+uint64_t exchange_received(const struct exchange *exchange);
+uint64_t exchange_sent(const struct exchange *exchange);
 
 /* The attempt under way, in the log record. */
 struct access_attempt *exchange_attempt(struct exchange *exchange);

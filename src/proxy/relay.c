@@ -91,6 +91,7 @@ static enum relay_status fill_pipe(struct relay *relay)
 	reader->keeps = false;
 	reader->left -= (uint64_t)got;
 	reader->total += (uint64_t)got;
+	reader->wire_bytes += (uint64_t)got;
 	reader->ended = reader->left == 0;
 	return RELAY_DONE;
 }

@@ -28,12 +28,17 @@ static uint32_t idle_timeout_ms(const struct exchange *exchange)
 	return own != 0 ? own : exchange->policy->read_timeout_ms;
 }
 
-/* What lies in the buffers behind both heads belongs to the tunnel. */
+/* What lies in the buffers behind both heads belongs to the tunnel. What was counted for the request counts on. */
 static void open_way(struct relay *relay, struct transport *from, struct iobuf *buf,
 		     struct transport *to, struct span head)
 {
+	uint64_t received = relay->reader.wire_bytes;
+	uint64_t sent = relay->sender.sent;
+
 	body_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
 	message_sender_init(&relay->sender, to, MESSAGE_FRAMING_RAW, head);
+	relay->reader.wire_bytes = received;
+	relay->sender.sent = sent;
 	relay->body_limit = UINT64_MAX;
 }
 
