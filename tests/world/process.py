@@ -37,6 +37,11 @@ def is_running(pid):
     return state not in "ZX"
 
 
+def is_scheduled(pid):
+    """Whether it runs when it can; false while it is stopped."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T"
+
+
 def status_bytes(pid, field):
     """A size from /proc/PID/status: VmRSS, RssAnon …"""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
