@@ -1,34 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hostile pod says more than it was asked for: none of it may become the answer to somebody else, whenever it comes
 (security spec, U8). A worker that is stopped for a moment sees all that came meanwhile in one turn."""
-import contextlib
-import os
-import signal
 import socket
 import threading
 
 import pytest
 
-from world import process
 from world.backend import name_and_body
 from world.client import request_bytes
+from world.ingot import stopped
 from world.objects import ingress
 from world.wait import eventually
 
 HOST = "shop.example"
 POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
-
-
-@contextlib.contextmanager
-def stopped(ingot):
-    """Inside, the only worker does not run."""
-    (worker,) = ingot.worker_pids
-    os.kill(worker, signal.SIGSTOP)
-    eventually(lambda: not process.is_scheduled(worker))
-    try:
-        yield
-    finally:
-        os.kill(worker, signal.SIGCONT)
 
 
 def asks(client, target="/"):

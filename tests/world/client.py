@@ -136,7 +136,17 @@ class Connection:
     """One connection of a client."""
 
     def __init__(self, address, timeout=5.0):
-        self.sock = socket.create_connection(address, timeout=timeout * PATIENCE)
+        self.take(socket.create_connection(address, timeout=timeout * PATIENCE))
+
+    @classmethod
+    def over(cls, sock):
+        """A connection that the test made itself."""
+        connection = cls.__new__(cls)
+        connection.take(sock)
+        return connection
+
+    def take(self, sock):
+        self.sock = sock
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
         self.sent = 0

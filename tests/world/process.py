@@ -37,9 +37,9 @@ def is_running(pid):
     return state not in "ZX"
 
 
-def is_scheduled(pid):
-    """Whether it runs when it can; false while it is stopped."""
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T"
+def is_stopped(pid):
+    """SIGSTOP has reached it."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 def status_bytes(pid, field):
@@ -57,6 +57,11 @@ def resident_bytes(pid):
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def run_nanoseconds(pid):
+    """How long it has been on a CPU."""
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 @needs_insight
