@@ -45,8 +45,8 @@ static bool accept_one(struct listener *listener)
 	return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
 }
 
-/* Descriptors are used up, and every connection is in use: one is given up so that the client learns of it at once, and accepting pauses
- * (security spec, B1). */
+/* Descriptors are used up, and every connection is in use: the spare one is given up so that the client learns of
+ * it at once, and accepting pauses (security spec, B1). */
 static void refuse_one(struct listener *listener)
 {
 	struct worker *worker = listener->worker;
