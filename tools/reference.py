@@ -116,7 +116,7 @@ KEYS = {
     "proxy-next-upstream": ("error timeout", "what is tried at another pod: `error`, `timeout`, `invalid_header`, "
                                              "`http_500`, `http_502`, `http_503`, `http_504`, `http_403`, "
                                              "`http_404`, `http_429`, `non_idempotent`, `off`"),
-    "proxy-next-upstream-timeout": ("0", "no further try after that time"),
+    "proxy-next-upstream-timeout": ("0", "no further try once that time has passed since the first one began"),
     "proxy-next-upstream-tries": ("3", "tries in all, the first one included"),
     "proxy-read-timeout": ("60", "time until a pod's response head, and longest pause within its body; then 504, or "
                                  "the response is cut. Also how long a tunnel may be idle"),

@@ -159,6 +159,12 @@ int socket_connect(const struct ip_port *to, bool *pending)
 	return -1;
 }
 
+bool socket_is_exhausted(int reason)
+{
+	return reason == EMFILE || reason == ENFILE || reason == ENOMEM || reason == ENOBUFS ||
+	       reason == ENOSPC;
+}
+
 int socket_connect_result(int fd)
 {
 	int reason = 0;

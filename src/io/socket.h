@@ -23,6 +23,10 @@ int socket_accept(int listener, struct ip_port *peer);
  * says why. */
 int socket_connect(const struct ip_port *to, bool *pending);
 
+/* Whether errno of the above, or of loop_add, says that descriptors or memory for them are used up: to close a
+ * socket may help. */
+bool socket_is_exhausted(int reason);
+
 /* The error of a connection that was pending; 0: it is established. */
 int socket_connect_result(int fd);
 

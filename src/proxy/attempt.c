@@ -38,9 +38,11 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 {
 	struct access_attempt *attempt;
 
-	exchange->attempt_count++;
 	exchange->attempt_ns = loop_now_ns(exchange->worker->loop);
+	if (exchange->attempt_count++ == 0)
+		exchange->first_attempt_ns = exchange->attempt_ns;
 	exchange->informational = 0;
+	exchange->response_head_bytes = 0;
 	exchange->progress = (struct h1_progress){0};
 	exchange->request_sent = false;
 	exchange->request_given_up = false;
@@ -54,16 +56,13 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 /* Which of the kernel's reasons say that the machine is at its end, and not the endpoint. */
 static enum fault connect_fault(int reason)
 {
+	if (socket_is_exhausted(reason))
+		return FAULT_OUT_OF_DESCRIPTORS;
 	switch (reason) {
 	case ECONNREFUSED:
 		return FAULT_CONNECT_REFUSED;
 	case ETIMEDOUT:
 		return FAULT_CONNECT_TIMEOUT;
-	case EMFILE:
-	case ENFILE:
-	case ENOMEM:
-	case ENOBUFS:
-	case ENOSPC:
 	case EADDRNOTAVAIL:
 	case EAGAIN:
 		return FAULT_OUT_OF_DESCRIPTORS;
@@ -134,17 +133,33 @@ static bool is_refused(const struct exchange *exchange, const struct endpoint_re
 	       ip_special_kind(&endpoint->ip) != NULL;
 }
 
-static void choose(struct exchange *exchange, const struct balance_choice *choice)
+/* Nobody is there to be tried, or not any more: then the client gets what the last attempt came to, and not what
+ * became of the Service meanwhile. */
+static void have_no_endpoint(struct exchange *exchange, enum fault fault)
+{
+	if (exchange->attempt_count == 0) {
+		exchange_answer(exchange, fault);
+	} else if (exchange->failure != FAULT_NONE) {
+		exchange_answer(exchange, exchange->failure);
+	} else {
+		exchange->fault = fault;
+		exchange_answer_status(exchange, exchange_attempt(exchange)->status, S(""));
+	}
+}
+
+static void choose(struct exchange *exchange, struct balance_choice *choice)
 {
 	const struct endpoint_record *endpoint;
 
 	if (choice->count == 0) {
-		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
 		return;
 	}
+	choice->avoided = exchange->tried;
+	choice->avoided_count = exchange->tried_count;
 	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
 	if (is_refused(exchange, endpoint))
-		exchange_answer(exchange, FAULT_DESTINATION_REFUSED);
+		have_no_endpoint(exchange, FAULT_DESTINATION_REFUSED);
 	else
 		connect_to(exchange, endpoint);
 }
@@ -169,7 +184,7 @@ static void choose_by_name(struct exchange *exchange, const struct upstream_reco
 	case NAMES_ASKED:
 		break;
 	case NAMES_FAILED:
-		exchange_answer(exchange, FAULT_NAME_UNRESOLVED);
+		have_no_endpoint(exchange, FAULT_NAME_UNRESOLVED);
 		break;
 	}
 }
@@ -183,7 +198,7 @@ void attempt_start(struct exchange *exchange)
 	struct balance_choice choice = {.upstream = route->upstream};
 
 	if (upstream == NULL) {
-		exchange_answer(exchange, FAULT_NO_ENDPOINTS);
+		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
 		return;
 	}
 	if (upstream->external_name.len > 0) {
@@ -201,32 +216,33 @@ void attempt_start(struct exchange *exchange)
  * The request goes out
  */
 
-/* An interim response. What the kernel does not take of it goes out before the next head. False: the client is
- * gone. */
-static bool send_interim(struct exchange *exchange, struct span text)
+/* An interim response. What the kernel does not take of it goes out before the next head. A fault: nothing can
+ * follow what has gone. */
+static enum fault send_interim(struct exchange *exchange, struct span text)
 {
 	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
 	ssize_t put = transport_write(&exchange->downstream->transport, &piece, 1);
 
 	if (put == TRANSPORT_BROKEN)
-		return false;
+		return FAULT_CLIENT_CLOSED;
 	if (put == TRANSPORT_AGAIN)
-		return true; /* not a byte of it went: it need not go at all */
+		return FAULT_NONE; /* not a byte of it went: it need not go at all */
+	exchange->interim_bytes += (uint32_t)put;
 	if ((size_t)put == text.len)
-		return true;
+		return FAULT_NONE;
 	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
-	return exchange->owed.ptr != NULL;
+	return exchange->owed.ptr == NULL ? FAULT_OUT_OF_MEMORY : FAULT_NONE;
 }
 
 /* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
  * no room, it will send after a while without leave (RFC 9110, 10.1.1). */
-static bool give_leave(struct exchange *exchange)
+static enum fault give_leave(struct exchange *exchange)
 {
 	const struct iobuf *in = exchange->downstream->in;
 
 	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end ||
 	    exchange->to_upstream.reader.total > 0 || exchange->owed.len > 0)
-		return true;
+		return FAULT_NONE;
 	exchange->continue_sent = true;
 	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
 }
@@ -250,13 +266,15 @@ static void attempt_send(struct exchange *exchange)
 	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_upstream;
 	struct span head = request_out_write(exchange);
+	enum fault fault;
 
 	if (head.ptr == NULL) {
 		exchange_answer(exchange, FAULT_WRITER_CHECK);
 		return;
 	}
-	if (!give_leave(exchange)) {
-		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+	fault = give_leave(exchange);
+	if (fault != FAULT_NONE) {
+		exchange_cut(exchange, fault);
 		return;
 	}
 	upstream->requests++;
@@ -351,6 +369,13 @@ static void start_again(struct exchange *exchange)
 	attempt_start(exchange);
 }
 
+/* The endpoint of this attempt is not the next one's, where there is another. */
+static void avoid_endpoint(struct exchange *exchange)
+{
+	if (exchange->tried_count < EXCHANGE_TRIES_MAX)
+		exchange->tried[exchange->tried_count++] = exchange_attempt(exchange)->endpoint;
+}
+
 /* A final response head. A status that proxy-next-upstream names is one more reason to try again. */
 static void on_final_head(struct exchange *exchange)
 {
@@ -359,20 +384,23 @@ static void on_final_head(struct exchange *exchange)
 	attempt->status = exchange->response.status;
 	attempt->header_us = us_since_start(exchange);
 	exchange->tries++;
-	if (retry_may_follow_status(exchange))
+	if (retry_may_follow_status(exchange)) {
+		avoid_endpoint(exchange);
+		exchange->failure = FAULT_NONE;
 		start_again(exchange);
-	else
+	} else {
 		exchange_on_response(exchange);
+	}
 }
 
 /* 103 goes on to clients that know of it; everything else ends here (security spec, U6). */
-static bool pass_hints(struct exchange *exchange)
+static enum fault pass_hints(struct exchange *exchange)
 {
 	struct h1_writer writer;
 
 	if (exchange->response.status != 103 || exchange->request.version_minor == 0 ||
 	    exchange->hints_passed == HINTS_MAX || exchange->owed.len > 0)
-		return true;
+		return FAULT_NONE;
 	exchange->hints_passed++;
 	writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
 	h1_write_status_line(&writer, 103, S(""));
@@ -384,12 +412,15 @@ static bool pass_hints(struct exchange *exchange)
 			h1_write_header(&writer, header);
 	}
 	h1_write_end(&writer);
-	return writer.fault != H1_WRITER_OK || send_interim(exchange, h1_written(&writer));
+	return writer.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&writer))
+					    : FAULT_NONE;
 }
 
 /* False: the exchange has gone on to something else. */
 static bool on_informational(struct exchange *exchange)
 {
+	enum fault fault;
+
 	if (exchange->response.status == 101) {
 		exchange->tries++;
 		exchange_attempt(exchange)->status = 101;
@@ -401,8 +432,9 @@ static bool on_informational(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_BAD_RESPONSE);
 		return false;
 	}
-	if (!pass_hints(exchange)) {
-		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+	fault = pass_hints(exchange);
+	if (fault != FAULT_NONE) {
+		exchange_cut(exchange, fault);
 		return false;
 	}
 	return true;
@@ -444,6 +476,7 @@ static bool parse_head(struct exchange *exchange)
 		if (result.status == H1_MORE)
 			return true;
 		in->start += (uint32_t)result.consumed;
+		exchange->response_head_bytes += (uint32_t)result.consumed;
 		exchange->progress = (struct h1_progress){0};
 		if (exchange->response.status >= 200) {
 			on_final_head(exchange);
@@ -529,7 +562,7 @@ void attempt_on_timeout(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
 		break;
 	case AWAIT_BODY:
-		exchange_answer(exchange, FAULT_RESPONSE_STALLED);
+		attempt_break(exchange, FAULT_RESPONSE_STALLED);
 		break;
 	case AWAIT_TUNNEL:
 		tunnel_on_timeout(exchange);
@@ -543,6 +576,18 @@ void attempt_on_timeout(struct exchange *exchange)
  * The end of an attempt
  */
 
+/* In the live figures of its endpoint. */
+static void count_failure(struct exchange *exchange)
+{
+	const struct upstream *upstream = exchange->upstream;
+
+	if (upstream == NULL || upstream->slot == TABLE_NONE)
+		return;
+	atomic_fetch_add_explicit(
+		&stats_endpoint(&exchange->worker->stats, upstream->slot)->failures, 1,
+		memory_order_relaxed);
+}
+
 void attempt_fail(struct exchange *exchange, enum fault fault)
 {
 	struct access_attempt *attempt = exchange_attempt(exchange);
@@ -551,22 +596,36 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	/* what nginx would have logged as this try's status */
 	if (attempt->status == 0)
 		attempt->status = fault_facts(fault)->status;
-	if (fault != FAULT_STALE_CONNECTION)
+	if (fault != FAULT_STALE_CONNECTION) {
 		exchange->tries++;
+		avoid_endpoint(exchange);
+	}
 	if (exchange->upstream == NULL || exchange->upstream->connecting)
 		exchange->worker->counters->upstream_connect_failures++;
+	exchange->failure = fault;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
 	again = retry_may_follow_fault(exchange, fault);
-	if (exchange->upstream != NULL && exchange->upstream->slot != TABLE_NONE &&
-	    fault != FAULT_STALE_CONNECTION)
-		atomic_fetch_add_explicit(
-			&stats_endpoint(&exchange->worker->stats, exchange->upstream->slot)
-				 ->failures,
-			1, memory_order_relaxed);
+	if (fault != FAULT_STALE_CONNECTION)
+		count_failure(exchange);
 	if (again)
 		start_again(exchange);
 	else
 		exchange_answer(exchange, fault);
+}
+
+void attempt_break(struct exchange *exchange, enum fault fault)
+{
+	count_failure(exchange);
+	exchange_answer(exchange, fault);
+}
+
+/* All that came from the endpoint in this attempt, what nobody read included. */
+static uint64_t received_from_endpoint(const struct exchange *exchange)
+{
+	const struct iobuf *in = exchange->upstream->in;
+	uint64_t unread = in == NULL ? 0 : in->end - in->start;
+
+	return exchange->response_head_bytes + exchange->to_downstream.reader.wire_bytes + unread;
 }
 
 /* The endpoint's connection belongs to the exchange no more; its figures are final. */
@@ -577,11 +636,9 @@ static struct upstream *unbind_upstream(struct exchange *exchange)
 	struct worker *worker = exchange->worker;
 
 	attempt->duration_us = us_since_start(exchange);
-	if (exchange->response_started)
-		attempt->response_bytes = exchange->to_downstream.reader.total;
+	attempt->response_bytes = exchange->to_downstream.reader.total;
 	worker->counters->upstream_bytes_out += exchange->to_upstream.sender.sent;
-	if (exchange->response_started)
-		worker->counters->upstream_bytes_in += exchange->to_downstream.reader.total;
+	worker->counters->upstream_bytes_in += received_from_endpoint(exchange);
 	if (upstream->slot != TABLE_NONE)
 		atomic_fetch_sub_explicit(
 			&stats_endpoint(&worker->stats, upstream->slot)->in_flight, 1,

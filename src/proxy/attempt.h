@@ -20,6 +20,10 @@ void attempt_on_timeout(struct exchange *exchange);
 /* The attempt has failed: another one is started where that is allowed, else the client gets the fault. */
 void attempt_fail(struct exchange *exchange, enum fault fault);
 
+/* The endpoint broke off or garbled its response after the head: no other attempt may follow. The client is told as
+ * exchange_answer does. */
+void attempt_break(struct exchange *exchange, enum fault fault);
+
 /* The endpoint's connection is given up; what it has to say does not matter any more. */
 void attempt_drop(struct exchange *exchange);
 

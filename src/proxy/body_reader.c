@@ -33,6 +33,13 @@ static void take_raw(struct body_reader *reader, uint32_t n)
 	reader->total += n;
 }
 
+/* n raw bytes were decoded. */
+static void consume_raw(struct body_reader *reader, uint32_t n)
+{
+	reader->buf->start += n;
+	reader->wire_bytes += n;
+}
+
 static void decode_length(struct body_reader *reader)
 {
 	struct iobuf *buf = reader->buf;
@@ -40,7 +47,7 @@ static void decode_length(struct body_reader *reader)
 	uint32_t n = reader->left < raw ? (uint32_t)reader->left : raw;
 
 	take_raw(reader, n);
-	buf->start += n;
+	consume_raw(reader, n);
 	reader->left -= n;
 	reader->ended = reader->left == 0;
 }
@@ -52,7 +59,7 @@ static void decode_chunked(struct body_reader *reader)
 						      buf->end - buf->start);
 
 	take_raw(reader, (uint32_t)result.produced);
-	buf->start += (uint32_t)result.consumed;
+	consume_raw(reader, (uint32_t)result.consumed);
 	reader->ended = result.status == CHUNKED_DONE;
 	if (result.status == CHUNKED_BAD)
 		reader->fault = result.fault;
@@ -83,7 +90,7 @@ enum body_reader_status body_reader_decode(struct body_reader *reader)
 			break;
 		case BODY_CLOSE:
 			take_raw(reader, buf->end - buf->start);
-			buf->start = buf->end;
+			consume_raw(reader, buf->end - buf->start);
 			break;
 		}
 	}

@@ -28,6 +28,7 @@ struct body_reader {
 	struct iobuf *buf;           /* kept likewise; its owner may not touch it meanwhile */
 	uint64_t left;               /* BODY_LENGTH: bytes that were not decoded yet */
 	uint64_t total;              /* bytes decoded so far */
+	uint64_t wire_bytes;         /* the same as received, framing included */
 	struct chunked_decoder decoder;
 	enum body_framing framing;
 	enum fault fault;

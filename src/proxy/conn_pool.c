@@ -89,6 +89,16 @@ void conn_pool_leave(struct conn_pool *pool, const struct endpoint_record *endpo
 	}
 }
 
+bool conn_pool_give_up(struct conn_pool *pool)
+{
+	struct list *oldest = list_first(&pool->lru);
+
+	if (oldest == NULL)
+		return false;
+	upstream_close(container_of(oldest, struct upstream, lru));
+	return true;
+}
+
 void conn_pool_close_all(struct conn_pool *pool)
 {
 	list_for_each_safe (link, &pool->lru)

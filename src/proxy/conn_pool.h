@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/list.h"
 #include "table/endpoints.h"
 
@@ -32,5 +34,8 @@ void conn_pool_remove(struct conn_pool *pool, struct upstream *upstream);
 
 /* Closes those to an endpoint that is gone from the table. */
 void conn_pool_leave(struct conn_pool *pool, const struct endpoint_record *endpoint);
+
+/* Closes the one that idled longest. False: there is none. */
+bool conn_pool_give_up(struct conn_pool *pool);
 
 void conn_pool_close_all(struct conn_pool *pool);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's connection that speaks HTTP/1.1. It owns its transport and its buffer; a buffer and an
  * exchange only while a request is in progress, so that an idle connection costs this struct and no more.
+ * An empty line is no request yet (RFC 9112, 2.2): who sends no more than that is idle.
  *
  *   IDLE ---> BUSY ---> IDLE …          a byte of a request; its exchange has ended
  *     |         +-----> LINGERING       the answer is out, but the client may still be sending
@@ -9,6 +10,7 @@
 #pragma once
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "base/ip.h"
 #include "io/iobuf.h"
@@ -36,16 +38,21 @@ struct downstream {
 	uint16_t lingered_kib;
 	uint32_t requests; /* exchanges so far */
 	uint8_t state;     /* enum downstream_state; moved by downstream_move alone */
+	uint8_t blank; /* while idle: bytes of an empty line that came before the next head, 0 to 2 */
 };
 
 static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
 
-/* Takes an accepted socket; it is closed where there is no room. */
+/* Takes an accepted socket. Where there is no room, the client that has been idle longest makes it, or the new one
+ * is closed. */
 void downstream_open(struct worker *worker, int fd, const struct ip_port *peer,
 		     uint16_t local_port);
 
 /* An idle or lingering connection, at once. */
 void downstream_close(struct downstream *downstream);
+
+/* Closes the client that has been idle longest and has said nothing meanwhile. False: there is none. */
+bool downstream_give_up(struct worker *worker);
 
 /* Goes on with a head of which bytes lie in the buffer already: once a turn for those who pipeline. */
 void downstream_on_turn(struct downstream *downstream);

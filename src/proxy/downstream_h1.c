@@ -12,6 +12,10 @@
 /* Before a table is there, and for what no key configures (security spec, 7.1). */
 enum { HEAD_TIMEOUT_MS = 60 * 1000, LINGER_MS = 2000, LINGER_KIB = 64 };
 
+/* How many idle clients are asked for news until one of them is given up; those that have some are no longer idle by
+ * the end of the turn. */
+enum { GIVE_UP_LOOKS = 64 };
+
 /* Room behind a head, so that a body does not begin in a full buffer. */
 enum { HEAD_SLACK = 4096 };
 
@@ -30,19 +34,29 @@ static void arm(struct downstream *downstream, uint32_t delay_ms)
 	timer_start(downstream->worker->timers, &downstream->timer, delay_ms);
 }
 
-static uint64_t *gauge_of(struct downstream *downstream)
+/* Who is counted out or in; one that lingers will never be asked for anything again and is in neither gauge. */
+static void count_client(const struct downstream *downstream, int64_t change)
 {
 	struct worker_counters *counters = downstream->worker->counters;
 
-	return downstream->state == DOWNSTREAM_BUSY ? &counters->downstream_active_now
-						    : &counters->downstream_idle_now;
+	switch ((enum downstream_state)downstream->state) {
+	case DOWNSTREAM_IDLE:
+		counters->downstream_idle_now += change;
+		break;
+	case DOWNSTREAM_BUSY:
+		counters->downstream_active_now += change;
+		break;
+	case DOWNSTREAM_LINGERING:
+	case DOWNSTREAM_STATE_COUNT:
+		break;
+	}
 }
 
 static void downstream_move(struct downstream *downstream, enum downstream_state to)
 {
-	--*gauge_of(downstream);
+	count_client(downstream, -1);
 	downstream->state = (uint8_t)to;
-	++*gauge_of(downstream);
+	count_client(downstream, 1);
 	list_remove(&downstream->link);
 	list_add_last(&downstream->worker->clients[to], &downstream->link);
 }
@@ -52,6 +66,8 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 	const struct table_settings *settings = settings_of(worker);
 	struct downstream *downstream = slab_take(&worker->downstreams);
 
+	if (downstream == NULL && downstream_give_up(worker))
+		downstream = slab_take(&worker->downstreams);
 	if (downstream == NULL) {
 		worker->counters->downstream_refused++;
 		close(fd);
@@ -69,9 +85,22 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 	}
 	worker->counters->downstream_accepted++;
 	worker->client_count++;
-	++*gauge_of(downstream);
+	count_client(downstream, 1);
 	list_add_last(&worker->clients[DOWNSTREAM_IDLE], &downstream->link);
 	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
+}
+
+/* What is left in the buffer came for no request, but it came. */
+static void give_up_buffer(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+	struct iobuf *in = downstream->in;
+
+	if (in == NULL)
+		return;
+	worker->counters->downstream_bytes_in += in->end - in->start;
+	iobuf_give(&worker->iobufs, in);
+	downstream->in = NULL;
 }
 
 void downstream_close(struct downstream *downstream)
@@ -79,14 +108,32 @@ void downstream_close(struct downstream *downstream)
 	struct worker *worker = downstream->worker;
 
 	BUG_ON(downstream->exchange != NULL);
-	--*gauge_of(downstream);
+	count_client(downstream, -1);
 	list_remove(&downstream->link);
 	timer_stop(worker->timers, &downstream->timer);
 	transport_close(&downstream->transport, worker->loop);
-	iobuf_give(&worker->iobufs, downstream->in);
+	give_up_buffer(downstream);
 	slab_give(&worker->downstreams, downstream);
 	worker->client_count--;
 	worker_on_client_gone(worker);
+}
+
+bool downstream_give_up(struct worker *worker)
+{
+	unsigned looks = 0;
+
+	list_for_each (link, &worker->clients[DOWNSTREAM_IDLE]) {
+		struct downstream *downstream = container_of(link, struct downstream, link);
+
+		/* a request that has come is still answered */
+		if (!transport_has_news(&downstream->transport)) {
+			downstream_close(downstream);
+			return true;
+		}
+		if (++looks == GIVE_UP_LOOKS)
+			break;
+	}
+	return false;
 }
 
 /*
@@ -114,13 +161,35 @@ static struct h1_limits request_limits(const struct worker *worker)
 	};
 }
 
+/* A buffer for the next head, with what came of an empty line before it. */
+static struct iobuf *take_buffer(struct downstream *downstream)
+{
+	struct iobuf *in = iobuf_take(&downstream->worker->iobufs);
+
+	if (in == NULL)
+		return NULL;
+	memcpy(in->bytes, "\r\n", downstream->blank);
+	in->end = downstream->blank;
+	downstream->blank = 0;
+	return in;
+}
+
+/* Nothing has come, or at most an empty line, perhaps not all of it. */
+static bool is_blank(const struct downstream *downstream)
+{
+	const struct iobuf *in = downstream->in;
+	size_t length = in->end - in->start;
+
+	return length <= 2 && memcmp(in->bytes + in->start, "\r\n", length) == 0;
+}
+
 /* Buffer and exchange for a request that begins. False: there is no room, and the connection is gone. */
 static bool become_busy(struct downstream *downstream)
 {
 	struct worker *worker = downstream->worker;
 
 	if (downstream->in == NULL)
-		downstream->in = iobuf_take(&worker->iobufs);
+		downstream->in = take_buffer(downstream);
 	if (downstream->in != NULL)
 		downstream->exchange = exchange_new(downstream);
 	if (downstream->exchange == NULL) {
@@ -134,19 +203,25 @@ static bool become_busy(struct downstream *downstream)
 	return true;
 }
 
-static void become_idle(struct downstream *downstream)
+static void arm_idle(struct downstream *downstream)
 {
 	const struct table_settings *settings = settings_of(downstream->worker);
 
+	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->keep_alive_timeout_ms);
+}
+
+/* The buffer is blank, and the timer runs. */
+static void become_idle(struct downstream *downstream)
+{
 	/* a request that has come all the same is still answered */
 	if (downstream->worker->draining && !transport_has_news(&downstream->transport)) {
 		downstream_close(downstream);
 		return;
 	}
+	downstream->blank = (uint8_t)(downstream->in->end - downstream->in->start);
 	iobuf_give(&downstream->worker->iobufs, downstream->in);
 	downstream->in = NULL;
 	downstream_move(downstream, DOWNSTREAM_IDLE);
-	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->keep_alive_timeout_ms);
 }
 
 /* An exchange that never had a request: nothing to log, nothing to answer. */
@@ -159,6 +234,15 @@ static void forget_exchange(struct downstream *downstream)
 	slab_give(&downstream->worker->exchanges, exchange);
 	downstream->exchange = NULL;
 	downstream->requests--;
+}
+
+/* No request has come after all. The time for it goes on, if its first byte had not been taken for come. */
+static void go_back_to_idle(struct downstream *downstream)
+{
+	if (downstream->exchange->head_started)
+		arm_idle(downstream);
+	forget_exchange(downstream);
+	become_idle(downstream);
 }
 
 /* The bytes move into a larger buffer; the head is to be read anew. False: there is none. */
@@ -229,6 +313,16 @@ static void note_start(struct downstream *downstream)
 	arm(downstream, settings == NULL ? HEAD_TIMEOUT_MS : settings->client_header_timeout_ms);
 }
 
+/* The head will not be whole; what has come of it is all of the request. */
+static void answer_without_head(struct downstream *downstream, enum fault fault)
+{
+	struct iobuf *in = downstream->in;
+
+	downstream->exchange->head_bytes = in->end - in->start;
+	in->start = in->end;
+	exchange_answer(downstream->exchange, fault);
+}
+
 /* True: more bytes are needed. */
 static bool parse_head(struct downstream *downstream)
 {
@@ -241,21 +335,21 @@ static bool parse_head(struct downstream *downstream)
 
 	switch (result.status) {
 	case H1_MORE:
-		note_start(downstream);
+		if (!is_blank(downstream))
+			note_start(downstream);
 		return true;
 	case H1_DONE:
 		if (!leaves_body_room(downstream, in->start + result.consumed)) {
 			if (make_body_room(downstream, result.consumed))
 				return parse_head(downstream);
-			exchange_answer(exchange, FAULT_OVERLOADED);
+			answer_without_head(downstream, FAULT_OVERLOADED);
 			return false;
 		}
 		in->start += (uint32_t)result.consumed;
 		exchange_on_head(exchange, result.consumed);
 		return false;
 	case H1_BAD:
-		exchange->head_bytes = in->end - in->start;
-		exchange_answer(exchange, result.fault);
+		answer_without_head(downstream, result.fault);
 		return false;
 	}
 	BUG_ON(true);
@@ -276,19 +370,14 @@ static void read_head(struct downstream *downstream)
 		ssize_t got;
 
 		if (!has_room(downstream)) {
-			exchange_answer(downstream->exchange, FAULT_OVERLOADED);
+			answer_without_head(downstream, FAULT_OVERLOADED);
 			return;
 		}
 		in = downstream->in;
 		got = transport_read(&downstream->transport, in->bytes + in->end,
 				     in->room - in->end);
-		if (got == TRANSPORT_AGAIN) {
-			if (in->start == in->end) {
-				forget_exchange(downstream);
-				become_idle(downstream);
-			}
-			return;
-		}
+		if (got == TRANSPORT_AGAIN)
+			break;
 		if (got <= 0) {
 			on_input_end(downstream);
 			return;
@@ -297,6 +386,8 @@ static void read_head(struct downstream *downstream)
 		if (!parse_head(downstream))
 			return;
 	} while (downstream->transport.can_read);
+	if (is_blank(downstream))
+		go_back_to_idle(downstream);
 }
 
 void downstream_on_turn(struct downstream *downstream)
@@ -320,7 +411,11 @@ static void linger(struct downstream *downstream)
 
 		if (got == TRANSPORT_AGAIN)
 			return;
-		downstream->lingered_kib = (uint16_t)(downstream->lingered_kib + got / 1024 + 1);
+		if (got > 0) {
+			worker->counters->downstream_bytes_in += (uint64_t)got;
+			downstream->lingered_kib = (uint16_t)(downstream->lingered_kib +
+							      got / 1024 + 1);
+		}
 		if (got <= 0 || downstream->lingered_kib > LINGER_KIB) {
 			downstream_close(downstream);
 			return;
@@ -393,7 +488,7 @@ static void on_expired(struct timer *timer)
 	if (downstream->state != DOWNSTREAM_BUSY)
 		downstream_close(downstream);
 	else if (downstream->exchange->state == EXCHANGE_HEAD)
-		exchange_answer(downstream->exchange, FAULT_HEAD_TIMEOUT);
+		answer_without_head(downstream, FAULT_HEAD_TIMEOUT);
 	else
 		exchange_on_client_timeout(downstream->exchange);
 }
@@ -405,9 +500,8 @@ static void on_expired(struct timer *timer)
 /* One head a turn for those who pipeline, so that others get theirs (security spec, 7.4). */
 static void go_on(struct downstream *downstream)
 {
-	bool more = downstream->in->start != downstream->in->end;
-
-	if (!more && !downstream->transport.can_read) {
+	if (is_blank(downstream) && !downstream->transport.can_read) {
+		arm_idle(downstream);
 		become_idle(downstream);
 		return;
 	}
@@ -420,8 +514,7 @@ static void go_on(struct downstream *downstream)
 
 static void begin_linger(struct downstream *downstream)
 {
-	iobuf_give(&downstream->worker->iobufs, downstream->in);
-	downstream->in = NULL;
+	give_up_buffer(downstream);
 	downstream_move(downstream, DOWNSTREAM_LINGERING);
 	transport_finish(&downstream->transport);
 	arm(downstream, LINGER_MS);

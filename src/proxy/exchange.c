@@ -91,6 +91,16 @@ struct exchange *exchange_new(struct downstream *downstream)
 	return exchange;
 }
 
+uint64_t exchange_received(const struct exchange *exchange)
+{
+	return exchange->head_bytes + exchange->to_upstream.reader.wire_bytes;
+}
+
+uint64_t exchange_sent(const struct exchange *exchange)
+{
+	return exchange->interim_bytes + exchange->to_downstream.sender.sent;
+}
+
 struct access_attempt *exchange_attempt(struct exchange *exchange)
 {
 	uint32_t last = exchange->attempt_count - 1;
@@ -329,6 +339,9 @@ static bool pump_request(struct exchange *exchange)
 	case RELAY_TOO_LARGE:
 		exchange_answer(exchange, FAULT_BODY_TOO_LARGE);
 		return false;
+	case RELAY_NO_MEMORY:
+		exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
+		return false;
 	}
 	BUG_ON(true);
 	return false;
@@ -355,13 +368,16 @@ static bool pump_response(struct exchange *exchange)
 		return true;
 	case RELAY_CUT:
 	case RELAY_TOO_LARGE:
-		exchange_answer(exchange, FAULT_RESPONSE_CUT);
+		attempt_break(exchange, FAULT_RESPONSE_CUT);
 		return false;
 	case RELAY_BAD:
-		exchange_answer(exchange, FAULT_BAD_RESPONSE_BODY);
+		attempt_break(exchange, FAULT_BAD_RESPONSE_BODY);
 		return false;
 	case RELAY_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+		return false;
+	case RELAY_NO_MEMORY:
+		exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
 		return false;
 	}
 	BUG_ON(true);
@@ -440,6 +456,9 @@ static void pump_answer(struct exchange *exchange)
 		break;
 	case MESSAGE_SENDER_BROKEN:
 		exchange_cut(exchange, FAULT_CLIENT_CLOSED);
+		break;
+	case MESSAGE_SENDER_NO_MEMORY:
+		exchange_cut(exchange, FAULT_OUT_OF_MEMORY);
 		break;
 	}
 }

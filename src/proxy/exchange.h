@@ -52,12 +52,16 @@ enum exchange_state {
 
 enum { EXCHANGE_ARENA_FIRST = 2048, EXCHANGE_ARENA_MAX = 384 * 1024, REQUEST_ID_SIZE = 32 };
 
+/* proxy-next-upstream-tries 0 asks for no limit; an endless loop is nobody's wish. */
+enum { EXCHANGE_TRIES_MAX = 16 };
+
 struct exchange {
 	struct worker *worker;
 	struct downstream *downstream;
 	struct upstream *upstream; /* of the attempt under way */
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
+	enum fault failure; /* of the last attempt that failed; NONE: its status was not wanted */
 
 	bool peer_trusted;     /* forwarded fields of the peer are believed */
 	bool head_started;     /* a byte of the request has come */
@@ -69,6 +73,7 @@ struct exchange {
 	bool fresh_connection; /* the next attempt does not use the pool */
 	uint8_t informational; /* 1xx responses of this attempt */
 	uint8_t hints_passed;  /* 103s that went to the client */
+	uint8_t tried_count;   /* endpoints in tried */
 	uint16_t status;       /* that the client gets; 0: none yet */
 
 	struct shard *table; /* of routes, pinned; NULL before the head was complete */
@@ -88,9 +93,12 @@ struct exchange {
 
 	uint64_t started_ns;               /* first byte */
 	uint64_t attempt_ns;               /* start of the attempt */
+	uint64_t first_attempt_ns;         /* start of the first one */
 	struct deadline client_deadline;   /* for the timer of the client's connection */
 	struct deadline upstream_deadline; /* for that of the endpoint's */
 	uint32_t head_bytes;               /* of the request */
+	uint32_t response_head_bytes;      /* of the attempt, interim ones included */
+	uint32_t interim_bytes;            /* of interim responses that went to the client */
 	uint32_t tries;                    /* attempts so far, but for stale pooled connections */
 	uint32_t attempt_count;            /* all of them */
 	struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* the last one goes on changing */
@@ -101,6 +109,7 @@ struct exchange {
 	struct arena arena;
 	/* from here on nothing is cleared when an exchange begins */
 	char request_id_text[REQUEST_ID_SIZE];
+	struct ip_port tried[EXCHANGE_TRIES_MAX]; /* they failed: others come first */
 	struct header request_headers[HEAD_REQUEST_FIELDS_MAX];
 	struct header response_headers[HEAD_RESPONSE_FIELDS_MAX];
 	_Alignas(16) char arena_first[EXCHANGE_ARENA_FIRST];
@@ -138,6 +147,10 @@ void exchange_cut(struct exchange *exchange, enum fault fault);
 void exchange_end(struct exchange *exchange);
 
 void exchange_move(struct exchange *exchange, enum exchange_state to);
+
+/* Bytes that came from the client and that went to it for this exchange, heads and framing included. */
+uint64_t exchange_received(const struct exchange *exchange);
+uint64_t exchange_sent(const struct exchange *exchange);
 
 /* The attempt under way, in the log record. */
 struct access_attempt *exchange_attempt(struct exchange *exchange);

@@ -45,8 +45,8 @@ static bool accept_one(struct listener *listener)
 	return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
 }
 
-/* Descriptors are used up: one is given up so that the client learns of it at once, and accepting pauses
- * (security spec, B1). */
+/* Descriptors are used up, and every connection is in use: the spare one is given up so that the client learns of
+ * it at once, and accepting pauses (security spec, B1). */
 static void refuse_one(struct listener *listener)
 {
 	struct worker *worker = listener->worker;
@@ -71,9 +71,14 @@ static void on_ready(struct loop_source *source, uint32_t events)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		if (accept_one(listener))
 			continue;
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
+		/* the kernel looks for a descriptor before it looks into the queue: only the first
+		 * time is somebody known to wait */
+		if (i > 0 || errno == EAGAIN || errno == EWOULDBLOCK)
+			return;
+		if (!socket_is_exhausted(errno) || !worker_make_room(listener->worker)) {
 			refuse_one(listener);
-		return;
+			return;
+		}
 	}
 }
 

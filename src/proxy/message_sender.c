@@ -100,7 +100,7 @@ enum message_sender_status message_sender_flush(struct message_sender *sender, s
 			return MESSAGE_SENDER_BROKEN;
 		if (put == TRANSPORT_AGAIN)
 			return keep_head(sender, arena) ? MESSAGE_SENDER_WAIT
-							: MESSAGE_SENDER_BROKEN;
+							: MESSAGE_SENDER_NO_MEMORY;
 		*data_sent += advance(sender, (size_t)put);
 	}
 	sender->head_borrowed = false;

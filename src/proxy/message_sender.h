@@ -17,7 +17,12 @@ enum message_framing {
 	MESSAGE_FRAMING_CHUNKED, /* RFC 9112, 7.1 */
 };
 
-enum message_sender_status { MESSAGE_SENDER_SENT, MESSAGE_SENDER_WAIT, MESSAGE_SENDER_BROKEN };
+enum message_sender_status {
+	MESSAGE_SENDER_SENT,
+	MESSAGE_SENDER_WAIT,
+	MESSAGE_SENDER_BROKEN, /* the peer is gone */
+	MESSAGE_SENDER_NO_MEMORY, /* the peer is slow, and the arena has no room to keep the head for it */
+};
 
 enum { MESSAGE_SENDER_PIECES = 4 }; /* head, size line, data, what ends it */
 

@@ -90,7 +90,7 @@ static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_
 		.version_minor = exchange->request.version_minor,
 		.status = exchange->status,
 		.request_bytes = request_bytes,
-		.response_bytes = sender->sent,
+		.response_bytes = exchange_sent(exchange),
 		.body_bytes_sent = sender->body_sent,
 		.duration_us = duration_us,
 		.attempt_count = exchange->attempt_count,
@@ -111,7 +111,7 @@ static void count(struct exchange *exchange, uint64_t request_bytes, uint32_t du
 		.protocol = (uint8_t)(10 + exchange->request.version_minor),
 		.duration_us = duration_us,
 		.request_bytes = request_bytes,
-		.response_bytes = exchange->to_downstream.sender.sent,
+		.response_bytes = exchange_sent(exchange),
 	};
 	uint32_t row = exchange->route == NULL ? 0 : exchange->route->stat_row;
 
@@ -123,7 +123,7 @@ static void count(struct exchange *exchange, uint64_t request_bytes, uint32_t du
 
 void record_exchange(struct exchange *exchange)
 {
-	uint64_t request_bytes = exchange->head_bytes + exchange->to_upstream.reader.total;
+	uint64_t request_bytes = exchange_received(exchange);
 	uint32_t duration_us = us_since(exchange, exchange->started_ns);
 
 	if (exchange->status == 0)

@@ -93,6 +93,7 @@ static enum relay_status fill_pipe(struct relay *relay)
 	reader->keeps = false;
 	reader->left -= (uint64_t)got;
 	reader->total += (uint64_t)got;
+	reader->wire_bytes += (uint64_t)got;
 	reader->ended = reader->left == 0;
 	return RELAY_DONE;
 }
@@ -151,6 +152,8 @@ static enum relay_status pump(struct relay *relay, struct arena *arena)
 			return RELAY_WAIT;
 		case MESSAGE_SENDER_BROKEN:
 			return RELAY_BROKEN;
+		case MESSAGE_SENDER_NO_MEMORY:
+			return RELAY_NO_MEMORY;
 		case MESSAGE_SENDER_SENT:
 			break;
 		}

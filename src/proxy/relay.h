@@ -18,6 +18,7 @@ enum relay_status {
 	RELAY_BAD,       /* the reading side broke its framing: reader->fault */
 	RELAY_BROKEN,    /* the sending side is gone */
 	RELAY_TOO_LARGE, /* the body is longer than allowed */
+	RELAY_NO_MEMORY, /* the head cannot be kept for a slow sending side; no side's fault */
 };
 
 struct relay {

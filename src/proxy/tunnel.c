@@ -28,12 +28,17 @@ static uint32_t idle_timeout_ms(const struct exchange *exchange)
 	return own != 0 ? own : exchange->policy->read_timeout_ms;
 }
 
-/* What lies in the buffers behind both heads belongs to the tunnel. */
+/* What lies in the buffers behind both heads belongs to the tunnel. What was counted for the request counts on. */
 static void open_way(struct relay *relay, struct transport *from, struct iobuf *buf,
 		     struct transport *to, struct span head)
 {
+	uint64_t received = relay->reader.wire_bytes;
+	uint64_t sent = relay->sender.sent;
+
 	body_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
 	message_sender_init(&relay->sender, to, MESSAGE_FRAMING_RAW, head);
+	relay->reader.wire_bytes = received;
+	relay->sender.sent = sent;
 	relay->body_limit = UINT64_MAX;
 }
 
@@ -73,30 +78,34 @@ static void tunnel_end(struct exchange *exchange, enum fault fault)
 	exchange_end(exchange);
 }
 
-/* Moves one way on. A way that has ended ends the other side's input. False: the tunnel is broken. */
-static bool pump_way(struct exchange *exchange, struct relay *relay)
+enum way { WAY_OPEN, WAY_BROKEN, WAY_NO_MEMORY };
+
+/* Moves one way on. A way that has ended ends the other side's input. */
+static enum way pump_way(struct exchange *exchange, struct relay *relay)
 {
 	bool was_done = message_sender_is_done(&relay->sender);
 
 	if (was_done)
-		return true;
+		return WAY_OPEN;
 	switch (relay_pump(relay, &exchange->arena)) {
 	case RELAY_DONE:
 		transport_finish(relay->sender.transport);
-		return true;
+		return WAY_OPEN;
 	case RELAY_WAIT:
-		return true;
+		return WAY_OPEN;
 	case RELAY_TURN_OVER:
 		loop_defer(exchange->worker->loop, &exchange->task);
-		return true;
+		return WAY_OPEN;
 	case RELAY_CUT:
 	case RELAY_BAD:
 	case RELAY_BROKEN:
 	case RELAY_TOO_LARGE:
-		return false;
+		return WAY_BROKEN;
+	case RELAY_NO_MEMORY:
+		return WAY_NO_MEMORY;
 	}
 	BUG_ON(true);
-	return false;
+	return WAY_BROKEN;
 }
 
 /* Bytes that came or went, either way. */
@@ -115,13 +124,15 @@ static void end_way(struct relay *relay)
 
 void tunnel_pump(struct exchange *exchange)
 {
-	bool sound;
+	enum way down;
 
-	if (!pump_way(exchange, &exchange->to_upstream))
+	if (pump_way(exchange, &exchange->to_upstream) != WAY_OPEN)
 		end_way(&exchange->to_upstream);
-	sound = pump_way(exchange, &exchange->to_downstream);
-	if (!sound || (message_sender_is_done(&exchange->to_upstream.sender) &&
-		       message_sender_is_done(&exchange->to_downstream.sender)))
+	down = pump_way(exchange, &exchange->to_downstream);
+	if (down == WAY_NO_MEMORY)
+		tunnel_end(exchange, FAULT_OUT_OF_MEMORY);
+	else if (down == WAY_BROKEN || (message_sender_is_done(&exchange->to_upstream.sender) &&
+					message_sender_is_done(&exchange->to_downstream.sender)))
 		tunnel_end(exchange, FAULT_NONE);
 	else
 		deadline_set(&exchange->upstream_deadline, exchange->worker->timers,

@@ -51,8 +51,8 @@ static struct upstream *upstream_new(struct worker *worker, int fd)
 	return upstream;
 }
 
-struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
-			       struct exchange *exchange)
+static struct upstream *try_open(struct worker *worker, const struct endpoint_record *endpoint,
+				 struct exchange *exchange)
 {
 	struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
 	struct upstream *upstream;
@@ -79,6 +79,20 @@ struct upstream *upstream_open(struct worker *worker, const struct endpoint_reco
 	worker->counters->upstream_connects++;
 	worker->counters->upstream_active_now++;
 	return upstream;
+}
+
+struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
+			       struct exchange *exchange)
+{
+	struct upstream *upstream = try_open(worker, endpoint, exchange);
+	int reason = errno;
+
+	if (upstream != NULL)
+		return upstream;
+	if (socket_is_exhausted(reason) && worker_make_room(worker))
+		return try_open(worker, endpoint, exchange);
+	errno = reason;
+	return NULL;
 }
 
 void upstream_close(struct upstream *upstream)

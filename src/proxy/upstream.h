@@ -28,8 +28,8 @@ struct upstream {
 	struct upstream **link; /* private to conn_pool.c: what points to this one */
 };
 
-/* A new connection to an endpoint for the exchange, being made: transport edges go to the exchange. NULL: errno
- * says why. */
+/* A new connection to an endpoint for the exchange, being made: transport edges go to the exchange. Where there is no
+ * room, one that is idle makes it. NULL: errno says why. */
 struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
 			       struct exchange *exchange);
 

@@ -50,6 +50,11 @@ void worker_log(struct worker *worker, const struct access_record *record)
 		timer_start(worker->timers, &worker->log_timer, LOG_FLUSH_MS);
 }
 
+bool worker_make_room(struct worker *worker)
+{
+	return conn_pool_give_up(&worker->pool) || downstream_give_up(worker);
+}
+
 /*
  * The end
  */

@@ -93,6 +93,10 @@ struct worker {
 /* Into the access log, which is written soon. */
 void worker_log(struct worker *worker, const struct access_record *record);
 
+/* Descriptors or memory for connections are used up: one connection that nobody uses at present is closed, that to
+ * an endpoint which has idled longest, else that of the client which has. False: there is none. */
+bool worker_make_room(struct worker *worker);
+
 /* The Date field's value, made once a second. */
 struct span worker_date(struct worker *worker);
 

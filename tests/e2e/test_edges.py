@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Edges: heads that fill their buffer to the byte, bytes where none should be, time-outs of what flows, ends of
 what has begun. Each was a fault once."""
+import contextlib
 import os
 import signal
+import socket
 import threading
 
 import pytest
 
-from world import websocket
+from world import process, websocket
+from world.backend import first_time, plain, silent
+from world.client import Connection, chunk, request_bytes
+from world.figures import endpoint_loads
+from world.ingot import stopped
 from world.objects import ingress
 from world.wait import SANITIZED, eventually
 
@@ -83,7 +89,6 @@ def test_bytes_behind_a_response_are_nobodys_answer(ingot, pods, total):
 
 
 def test_a_pod_that_speaks_first_holds_nobody_up(make_ingot):
-    import socket
     with socket.create_server(("127.0.0.1", 0), backlog=500) as listener:
         kept = []
 
@@ -225,3 +230,170 @@ def test_a_trusted_forwarded_host_that_is_none_is_not_believed(make_ingot, pods,
 
     assert pod.last.header("Host") in (HOST, "a_b")
     assert ingot.metrics().sum("ingot_writer_check_failures_total") == 0
+
+
+@pytest.mark.parametrize("first", [b"\r", b"\r\n"])
+@pytest.mark.parametrize("then, status", [(b"", 200), (b"\r\n", 400), (b"\n", 400)])
+def test_one_empty_line_before_a_request_is_skipped_however_long_it_lay(ingot, pod, first, then, status):
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+    assert client.request("/", HOST).status == 200
+    client.send(first)
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+
+    client.send(b"\r\n"[len(first):] + then + b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+
+    assert client.response().status == status
+
+
+class Refusing:
+    """A pod that neither accepts nor refuses: its queue is full, and the kernel leaves further ones unanswered."""
+
+    def __init__(self, stack):
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        self.address, self.port = full.getsockname()
+
+
+def test_a_retry_takes_no_time_out_of_the_body_along(make_ingot, pods):
+    """The client pauses within its body, its pod goes, and the next one does not accept: that is not the client's
+    fault. One of two clients meets the pods in this order, the other one in reverse."""
+    (leaving,) = pods("leaving", answer=lambda wire, request: wire.close())
+    ingot = make_ingot(config={"client_body_timeout": 1, "proxy_connect_timeout": 2, "proxy_next_upstream_tries": 2})
+    with contextlib.ExitStack() as stack:
+        ingot.serve(ingress(HOST, to=[leaving, Refusing(stack)]))
+        clients = [ingot.connect(timeout=10) for _ in range(2)]
+        for client in clients:
+            client.send(request_bytes("/", HOST, "PUT", {"Content-Length": "10"}), b"half")
+
+        assert sorted(client.response().status for client in clients) == [502, 504]
+
+
+def test_a_pipelined_request_is_not_lost_to_the_clients_end_in_the_same_turn(ingot, pods):
+    go_on = threading.Event()
+
+    def answer(wire, request):
+        go_on.wait(20)
+        wire.respond(request.target)
+    (pod,) = pods("pod", answer=answer)
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+    client.send(request_bytes("/a", HOST) + request_bytes("/b", HOST))
+    pod.await_requests(1)
+
+    with stopped(ingot):
+        go_on.set()
+        eventually(lambda: pod.wires[0].sent > 0)
+        client.half_close()
+
+    assert [client.response().body for _ in range(2)] == [b"/a", b"/b"]
+
+
+def test_a_pipelined_request_has_a_time_of_its_own(make_ingot, pods):
+    """In one turn, first the pod's time for the first request is over, then what is left of the client's time."""
+    (pod,) = pods("pod", answer=first_time(silent(), plain("ok")))
+    ingot = make_ingot(config={"client_header_timeout": 2, "proxy_read_timeout": 1, "proxy_next_upstream": "off"})
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()            # has 2.0 s for its head
+    threading.Event().wait(0.75)
+    client.send(request_bytes("/a", HOST) + request_bytes("/b", HOST))      # the pod has until 1.75 s
+    threading.Event().wait(0.65)
+
+    with stopped(ingot):
+        threading.Event().wait(0.9)     # until 2.3 s
+
+    assert [client.response().status for _ in range(2)] == [504, 200]
+
+
+def test_the_last_words_of_a_pod_pass_through_a_tunnel_that_its_client_writes_to(ingot, pods):
+    go_on = threading.Event()
+
+    def answer(wire, request):
+        wire.send(websocket.switching(request.header("Sec-WebSocket-Key")))
+        go_on.wait(20)
+        wire.send(websocket.frame("bye", masked=False))
+        wire.reset()
+    (pod,) = pods("pod", answer=answer)
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect()
+    client.send(websocket.handshake(HOST))
+    assert client.head().status == 101
+
+    with stopped(ingot):
+        client.send(websocket.frame("one more"))
+        go_on.set()
+        eventually(lambda: not pod.wires[0].is_open)
+
+    assert websocket.read_frame(client.reader) == (websocket.TEXT, b"bye")
+
+
+def tight(sock):
+    """Little room on the way to that socket: small segments make the sender's buffer small, too."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+
+
+def test_a_broken_request_is_told_while_nothing_of_the_response_has_left(ingot, pods):
+    """The response begins in the turn in which the broken part of the body is read."""
+    stuck, drain, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(wire, request):
+        stuck.set()
+        drain.wait(20)
+        wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        wire.sock.settimeout(0.5)       # what is on its way comes; more does not, the worker is stopped
+        with contextlib.suppress(TimeoutError):
+            while wire.sock.recv(1 << 20):
+                pass
+        wire.respond("too early")
+        answered.wait(20)
+        wire.close()
+    (pod,) = pods("pod", answer=answer)
+    tight(pod.listener)
+    ingot.serve(ingress(HOST, to=[pod]))
+    client = ingot.connect(timeout=10)
+    client.send(request_bytes("/", HOST, "POST", {"Transfer-Encoding": "chunked"}), chunk(b"x" * 180_000), b"nonsense")
+    assert stuck.wait(20)
+    eventually(lambda: stands_still(ingot))
+
+    with stopped(ingot):
+        drain.set()
+        eventually(lambda: pod.wires[0].sent > 0)
+
+    assert client.response().status == 400
+    answered.set()
+
+
+def stands_still(ingot):
+    """The worker has nothing to do: two looks a little apart find that it used no time."""
+    (worker,) = ingot.worker_pids
+    before = process.run_nanoseconds(worker)
+    threading.Event().wait(0.05)
+    return process.run_nanoseconds(worker) == before
+
+
+def test_interim_responses_that_the_client_takes_late_come_whole(ingot, pods):
+    def answer(wire, request):
+        for number in range(8):
+            wire.send("HTTP/1.1 103 Early Hints\r\nLink: " + str(number) * 30_000 + "\r\n\r\n")
+        wire.respond("ok")
+    ingot.serve(ingress(HOST, to=pods("pod", answer=answer)))
+    with socket.socket() as sock:
+        tight(sock)
+        sock.settimeout(20)
+        sock.connect(ingot.address)
+        client = Connection.over(sock)
+
+        client.send(request_bytes("/", HOST))
+        eventually(lambda: endpoint_loads(ingot).requests == 1 and stands_still(ingot))
+        answer = client.response()
+
+    assert (answer.status, answer.body) == (200, b"ok")
+    links = [hint.header("Link") for hint in answer.informational]
+    assert links == [str(number) * 30_000 for number in range(len(links))]
+    assert 0 < len(links) < 8, "all of them were taken at once: nothing was tested"

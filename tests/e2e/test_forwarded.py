@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fields about the client that pods get: made by Ingot, and believed only from whom it was told to trust."""
+import json
 import re
 
 import pytest
 
+from world.client import request_bytes
 from world.objects import ingress
 
 HOST = "shop.example"
@@ -135,6 +137,44 @@ def test_the_full_chain_is_passed_where_configured(shop, pod):
     ingot.get(HOST, headers={"X-Forwarded-For": "203.0.113.9, 192.0.2.7"})
 
     assert pod.last.header("X-Forwarded-For") == "203.0.113.9, 192.0.2.7, 127.0.0.1"
+
+
+def addresses(count):
+    return [f"203.0.113.{number % 250}" for number in range(count)]
+
+
+@pytest.mark.parametrize("lines", [1, 2, 7])
+def test_a_long_chain_is_passed_whole(shop, pod, lines):
+    """Its right end is the one that a trusted proxy wrote: whatever is cut off, it must not be that."""
+    ingot = shop(compute_full_forwarded_for="true", **TRUSTED)
+    chain = addresses(490)      # 7 KiB: more than a line of nginx, less than a field may have
+    size = -(-len(chain) // lines)
+
+    ingot.get(HOST, headers=[("X-Forwarded-For", ", ".join(chain[at:at + size]))
+                             for at in range(0, len(chain), size)])
+
+    assert pod.last.header("X-Forwarded-For").split(", ") == [*chain, "127.0.0.1"]
+
+
+def test_several_lines_of_a_chain_are_one_list(shop, pod):
+    ingot = shop(**TRUSTED)
+
+    ingot.get(HOST, headers=[("X-Forwarded-For", "6.6.6.6"), ("X-Forwarded-For", ""),
+                             ("X-Forwarded-For", "203.0.113.9, 192.0.2.7"), ("X-Forwarded-For", "192.0.2.8")])
+
+    assert pod.last.header("X-Real-IP") == "203.0.113.9"
+
+
+@pytest.mark.parametrize("target, length, status", [("/%zz", 0, 400), ("/", 9_999_999, 413)])
+def test_the_client_behind_a_trusted_peer_is_logged_for_answers_of_ingots_own(make_ingot, pod, target, length, status):
+    ingot = make_ingot(log="json", config=TRUSTED).serve(ingress(HOST, to=[pod]))
+
+    answer = ingot.raw(request_bytes(target, HOST, "POST", {"X-Forwarded-For": "203.0.113.9",
+                                                            "Content-Length": str(length)}))
+
+    assert answer.status == status
+    (line,) = ingot.log_lines(1)
+    assert json.loads(line)["client.address"] == "203.0.113.9"
 
 
 def test_the_original_uri_is_passed_where_configured(shop, pod):

@@ -12,7 +12,7 @@ from world import process
 from world.client import Connection, request_bytes
 from world.ingot import BUILD
 from world.objects import endpoints, ingress, ingress_only, path_rule
-from world.wait import PATIENCE, SANITIZED, eventually
+from world.wait import PATIENCE, SANITIZED, eventually, never
 
 HOST = "shop.example"
 
@@ -291,28 +291,57 @@ def test_the_stored_table_serves_before_the_manifests_are_there(make_ingot, pod)
     assert ingot.get("new.example").pod == "pod"
 
 
+def damaged(content, damage):
+    content = bytearray(content)
+    if damage == "flip":
+        content[len(content) // 2] ^= 0x40
+    return {"cut": content[:len(content) // 2], "flip": content, "empty": b"", "noise": os.urandom(len(content))}[damage]
+
+
+def stored_tables(ingot):
+    """Files of the state directory that a start reads, once both tables are there."""
+    eventually(lambda: len([file for file in ingot.state.glob("*.segment") if file.stat().st_size > 0]) == 2)
+    return sorted(file for file in ingot.state.iterdir() if file.suffix in (".segment", ".previous"))
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty", "noise"])
-def test_a_damaged_stored_table_is_not_served(make_ingot, pod, damage):
+def test_a_damaged_stored_table_is_refused_and_the_manifests_serve(make_ingot, pod, damage):
     ingot = make_ingot()
     ingot.serve(ingress(HOST, to=[pod]))
-    eventually(lambda: ingot.state.exists() and
-               len([f for f in ingot.state.iterdir() if f.stat().st_size > 0]) >= 2)
+    files = stored_tables(ingot)
     ingot.stop()
-    for file in ingot.state.iterdir():
-        content = bytearray(file.read_bytes())
-        if damage == "cut":
-            content = content[:len(content) // 2]
-        elif damage == "flip":
-            content[len(content) // 2] ^= 0x40
-        elif damage == "empty":
-            content = b""
-        else:
-            content = os.urandom(len(content))
-        file.write_bytes(bytes(content))
+    for file in files:
+        file.write_bytes(damaged(file.read_bytes(), damage))
+    before = len(ingot.said())
 
     ingot.start()
 
     assert ingot.get(HOST).pod == "pod"
+    said = [line for line in ingot.said()[before:].splitlines() if "damaged" in line]
+    for file in files:
+        assert any(f'file="{file}"' in line and "reason=" in line for line in said), f"{file}: {said}"
+    assert ingot.state.joinpath("routes.segment.bad").exists()
+
+
+def test_beside_a_damaged_stored_table_nothing_is_served_before_the_manifests_are_there(make_ingot, pod):
+    ingot = make_ingot()
+    ingot.serve(ingress(HOST, to=[pod]))
+    files = stored_tables(ingot)
+    ingot.stop()
+    for file in files:
+        if file.name.startswith("routes"):
+            file.write_bytes(damaged(file.read_bytes(), "flip"))
+    hidden = ingot.manifests.with_name("elsewhere")
+    ingot.manifests.rename(hidden)
+
+    ingot.start(ready=False)
+
+    eventually(lambda: "damaged" in ingot.said())
+    waiting = ingot.connect(timeout=20)
+    waiting.send(request_bytes("/", HOST))
+    never(waiting.has_news)
+    hidden.rename(ingot.manifests)
+    assert waiting.response().pod == "pod"
 
 
 def test_a_state_directory_that_cannot_be_written_costs_nothing_but_a_warning(make_ingot, pod):

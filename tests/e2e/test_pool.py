@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections to pods: kept, left alone when stale, retried where that is safe."""
+import json
 import socket
 import threading
 
 from world.backend import first_time, name_and_body, plain, raw
-from world.objects import ingress
+from world.objects import endpoints, ingress
 from world.wait import eventually
 
 HOST = "shop.example"
@@ -129,7 +130,6 @@ def test_an_idle_connection_to_a_pod_is_closed_when_its_time_is_over(make_ingot,
 
 
 def test_connections_to_a_pod_that_left_are_closed(ingot, pods):
-    from world.objects import endpoints
     a, b = pods("a", "b")
     ingot.serve(ingress(HOST, to=[a, b]))
     ingot.get(HOST, times=4)
@@ -203,6 +203,83 @@ def test_non_idempotent_requests_are_tried_elsewhere_when_asked_for(make_ingot, 
 
     assert answers.by_pod == {"alive": 10}
     assert {request.body for request in alive.requests} == {b"order"}
+
+
+def test_a_retry_does_not_meet_the_pod_that_failed_though_it_is_its_turn(make_ingot, pods):
+    """Between the attempt at the pod that fails and the retry another client takes the turn of the other one."""
+    ingot = make_ingot(config={"upstream_keepalive_connections": 0, "proxy_next_upstream_tries": 2})
+    release = threading.Event()
+
+    def fail(wire, request):
+        release.wait(20)
+        wire.close()
+    (failing,) = pods("failing", answer=fail)
+    (alive,) = pods("alive")
+    ingot.serve(ingress(HOST, to=[failing, alive]))
+    while not failing.requests:     # whose turn is first is by chance
+        client = ingot.connect()
+        client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        eventually(lambda: failing.requests or client.has_news())
+    assert ingot.get(HOST).pod == "alive"
+
+    release.set()
+
+    assert client.response().pod == "alive"
+
+
+def leaves_while_asked(ingot, pod, release):
+    """The answer to a request during which the only pod leaves the Service; released, the pod does its part."""
+    client = ingot.connect()
+    before = len(pod.requests)
+    client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+    pod.await_requests(before + 1)
+    ingot.apply(endpoints(to=[]))
+    release.set()
+    return client.response()
+
+
+def test_the_failure_is_told_when_no_pod_is_left_for_a_retry(make_ingot, pods):
+    ingot = make_ingot(log="json")
+    release = threading.Event()
+
+    def answer(wire, request):
+        release.wait(20)
+        wire.close()
+    (pod,) = pods("pod", answer=answer)
+    ingot.serve(ingress(HOST, to=[pod]))
+
+    assert leaves_while_asked(ingot, pod, release).status == 502
+    assert ingot.get(HOST).status == 503        # nobody was tried
+    assert [json.loads(line)["reason"] for line in ingot.log_lines(2)] == ["upstream_closed", "no_endpoints"]
+
+
+def test_a_stale_connection_is_told_when_no_pod_is_left_for_a_retry(ingot, pods):
+    release = threading.Event()
+
+    def answer(wire, request):
+        if len(pod.requests) == 1:
+            wire.respond("ok")
+            return
+        release.wait(20)
+        wire.close()
+    (pod,) = pods("pod", answer=answer)
+    ingot.serve(ingress(HOST, to=[pod]))
+    assert ingot.get(HOST).status == 200
+
+    assert leaves_while_asked(ingot, pod, release).status == 502
+
+
+def test_the_status_is_told_when_no_pod_is_left_for_a_retry(make_ingot, pods):
+    ingot = make_ingot(config={"proxy_next_upstream": "http_404"})
+    release = threading.Event()
+
+    def answer(wire, request):
+        release.wait(20)
+        wire.respond("not here", "404 Not Found")
+    (pod,) = pods("pod", answer=answer)
+    ingot.serve(ingress(HOST, to=[pod]))
+
+    assert leaves_while_asked(ingot, pod, release).status == 404
 
 
 def test_a_request_is_tried_three_times_at_most(ingot, pods):

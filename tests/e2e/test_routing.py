@@ -138,6 +138,15 @@ def test_a_prefix_with_trailing_slash_redirects_the_path_without(ingot, pods):
     assert ingot.get("shop.example", "/a/b").pod == "/a/:Prefix"
 
 
+def test_the_redirect_of_a_request_without_host_leads_to_where_it_came(ingot, pods):
+    ingot.serve(ingress("", "/a/", to=pods("pod")))
+
+    answer = ingot.raw(b"GET /a HTTP/1.0\r\n\r\n")
+
+    assert answer.status == 301
+    assert answer.header("Location") == f"http://127.0.0.1:{ingot.http_port}/a/"
+
+
 def test_an_exact_path_spares_the_redirect(ingot, pods):
     serve_paths(ingot, pods, ("/a/", "Prefix"), ("/a", "Exact"))
 

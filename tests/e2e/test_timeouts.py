@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens when time is over. Each time is set to a second; the test waits for the consequence."""
 import socket
+import threading
 
 import pytest
 
@@ -44,6 +45,48 @@ def test_a_connection_without_a_first_byte_is_closed(hasty):
     ingot, _ = hasty()
 
     assert ingot.connect().is_closed()
+
+
+def test_an_empty_line_on_a_new_connection_is_no_request(hasty):
+    ingot, _ = hasty()
+    client = ingot.connect()
+
+    client.send("\r\n")
+
+    assert client.is_closed()
+
+
+@pytest.mark.parametrize("pieces", [["\r\n"], ["\r", "\n"], ["\r"]])
+def test_an_empty_line_behind_a_request_leaves_its_connection_idle(hasty, pieces):
+    ingot, _ = hasty(keep_alive=2)
+    client = ingot.connect()
+    assert client.request("/", HOST).status == 200
+    for piece in pieces:
+        client.send(piece)
+
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+    assert client.is_closed()       # and not 408 after the second that a head may take
+
+
+def test_an_empty_line_in_the_same_packet_as_a_request_leaves_its_connection_idle(hasty):
+    ingot, _ = hasty(keep_alive=2)
+    client = ingot.connect()
+
+    client.send(request_bytes("/", HOST) + b"\r\n")
+
+    assert client.response().status == 200
+    assert client.is_closed()
+
+
+def test_a_head_behind_an_empty_line_that_takes_too_long_is_408(hasty):
+    ingot, _ = hasty(keep_alive=60)
+    client = ingot.connect()
+
+    client.send("\r\n")
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections", state="idle") == 1)
+    client.send("GET / HT")
+
+    assert client.response().status == 408
 
 
 def test_a_head_that_takes_too_long_is_408(hasty):
@@ -113,3 +156,21 @@ def test_a_slow_answer_within_its_time_is_fine(hasty):
                      proxy_read_timeout=60)
 
     assert ingot.get(HOST).body == b"ok"
+
+
+def test_the_time_for_further_tries_begins_with_the_first(make_ingot, pods):
+    """A client that takes longer for its head than all tries may take gets its second try."""
+    (broken,) = pods("broken", answer=raw(then="close"))
+    (alive,) = pods("alive")
+    ingot = make_ingot(config={"proxy_next_upstream_timeout": 1})
+    ingot.serve(ingress(HOST, to=[broken, alive]))
+    clients = [ingot.connect(), ingot.connect()]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: shop")
+    threading.Event().wait(1.2)         # longer than tries may go on: that is the case
+
+    for client in clients:
+        client.send(".example\r\n\r\n")
+
+    assert [client.response().pod for client in clients] == ["alive", "alive"]
+    assert broken.requests

@@ -58,12 +58,15 @@ class Wire:
         self.sock = sock
         self.number = number
         self.reader = Reader(sock)
+        self.sent = 0
         self.is_open = True
         self.keep = True            # read another request when the answer is done
 
     def send(self, *pieces):
         for piece in pieces:
-            self.sock.sendall(piece if isinstance(piece, bytes) else piece.encode("latin-1"))
+            piece = piece if isinstance(piece, bytes) else piece.encode("latin-1")
+            self.sock.sendall(piece)
+            self.sent += len(piece)
 
     def respond(self, body=b"", status="200 OK", headers=()):
         """A whole, ordinary response."""

@@ -66,6 +66,7 @@ class Reader:
     def __init__(self, sock):
         self.sock = sock
         self.bytes = b""
+        self.received = 0       # bytes so far
         self.at_end = False
 
     def fill(self):
@@ -75,6 +76,7 @@ class Reader:
         piece = self.sock.recv(1 << 16)
         self.at_end = not piece
         self.bytes += piece
+        self.received += len(piece)
         return bool(piece)
 
     def take(self, count):
@@ -134,9 +136,20 @@ class Connection:
     """One connection of a client."""
 
     def __init__(self, address, timeout=5.0):
-        self.sock = socket.create_connection(address, timeout=timeout * PATIENCE)
+        self.take(socket.create_connection(address, timeout=timeout * PATIENCE))
+
+    @classmethod
+    def over(cls, sock):
+        """A connection that the test made itself."""
+        connection = cls.__new__(cls)
+        connection.take(sock)
+        return connection
+
+    def take(self, sock):
+        self.sock = sock
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = Reader(self.sock)
+        self.sent = 0
 
     def __enter__(self):
         return self
@@ -146,7 +159,9 @@ class Connection:
 
     def send(self, *pieces):
         for piece in pieces:
-            self.sock.sendall(piece if isinstance(piece, bytes) else piece.encode("latin-1"))
+            piece = piece if isinstance(piece, bytes) else piece.encode("latin-1")
+            self.sock.sendall(piece)
+            self.sent += len(piece)
         return self
 
     def half_close(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A running Ingot: its manifests, its ports, its processes, and clients of it."""
 import collections
+import contextlib
 import http.client
 import os
 import pathlib
@@ -278,6 +279,18 @@ class Ingot:
         assert alarm is None, f"{alarm[0]} in:\n{said}"
         deaths = [line for line in said.splitlines() if "role ended" in line and "signal=9" not in line]
         assert not deaths, deaths
+
+
+@contextlib.contextmanager
+def stopped(ingot):
+    """Inside, the only worker does not run: what happens meanwhile it sees in one turn."""
+    (worker,) = ingot.worker_pids
+    os.kill(worker, signal.SIGSTOP)
+    eventually(lambda: process.is_stopped(worker))
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
 
 
 class Change:

@@ -4,6 +4,7 @@ others. (`./dev test` gives ordinary users a user namespace, in which they are r
 import functools
 import os
 import pathlib
+import resource
 
 import pytest
 
@@ -36,6 +37,11 @@ def is_running(pid):
     return state not in "ZX"
 
 
+def is_stopped(pid):
+    """SIGSTOP has reached it."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+
 def status_bytes(pid, field):
     """A size from /proc/PID/status: VmRSS, RssAnon …"""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -53,6 +59,11 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def run_nanoseconds(pid):
+    """How long it has been on a CPU."""
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+
+
 @needs_insight
 def descriptors(pid):
     """What the open descriptors of a process are."""
@@ -64,6 +75,26 @@ def descriptors(pid):
         except FileNotFoundError:
             continue
     return found
+
+
+@needs_insight
+def descriptor_numbers(pid):
+    return {int(entry.name) for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@needs_insight
+def descriptor_path(pid, word):
+    """A way to open again what a process has open and what has that word in its name."""
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if word in os.readlink(entry):
+            return entry
+    raise AssertionError(f"process {pid} has no {word}")
+
+
+@needs_insight
+def limit_descriptors(pid, end):
+    """Numbers from `end` on are not given to that process any more."""
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (end, end))
 
 
 @needs_insight

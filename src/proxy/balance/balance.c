@@ -21,7 +21,6 @@ const struct endpoint_record *balance_pick(struct balance *balance,
 					   const struct balance_choice *choice, uint64_t key)
 {
 	(void)key;
-	BUG_ON(choice->count == 0);
 	switch ((enum upstream_algorithm)choice->algorithm) {
 	case UPSTREAM_ROUND_ROBIN:
 		return round_robin_pick(balance, choice);

@@ -2,6 +2,9 @@
 /* Which endpoint gets the next request: pick(upstream, key). One file an algorithm, this in front of them. */
 #pragma once
 
+#include <stdbool.h>
+
+#include "base/ip.h"
 #include "base/random.h"
 #include "table/endpoints.h"
 
@@ -11,6 +14,8 @@ struct balance_choice {
 	const struct endpoint_record *endpoints;
 	uint32_t count;    /* at least 1 */
 	uint8_t algorithm; /* enum upstream_algorithm */
+	uint32_t avoided_count;
+	const struct ip_port *avoided; /* not to be picked while there is another one */
 };
 
 /* State that a worker keeps between picks. */
@@ -22,6 +27,16 @@ struct balance {
 
 void balance_init(struct balance *balance, uint64_t seed);
 void balance_fini(struct balance *balance);
+
+static inline bool balance_avoids(const struct balance_choice *choice,
+				  const struct endpoint_record *endpoint)
+{
+	for (uint32_t i = 0; i < choice->avoided_count; i++)
+		if (choice->avoided[i].port == endpoint->port &&
+		    ip_equals(&choice->avoided[i].ip, &endpoint->ip))
+			return true;
+	return false;
+}
 
 /* key: what sticky algorithms go by; 0 where there is none. The result is borrowed from the choice. Never NULL. */
 const struct endpoint_record *balance_pick(struct balance *balance,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/balance/round_robin.h"
 
+#include "base/bug.h"
 #include "base/memory.h"
 
 /* An upstream that was not seen before begins at random. */
@@ -21,6 +22,17 @@ static void know_upstream(struct balance *balance, uint32_t upstream)
 const struct endpoint_record *round_robin_pick(struct balance *balance,
 					       const struct balance_choice *choice)
 {
+	uint32_t skipped = 0;
+	uint32_t *turn;
+
+	BUG_ON(choice->count == 0);
 	know_upstream(balance, choice->upstream);
-	return &choice->endpoints[balance->turns[choice->upstream]++ % choice->count];
+	turn = &balance->turns[choice->upstream];
+	while (skipped < choice->count &&
+	       balance_avoids(choice, &choice->endpoints[(*turn + skipped) % choice->count]))
+		skipped++;
+	if (skipped == choice->count)
+		skipped = 0; /* there is no other one */
+	*turn += skipped + 1;
+	return &choice->endpoints[(*turn - 1) % choice->count];
 }

@@ -6,9 +6,6 @@
 #include "proxy/tables.h"
 #include "proxy/worker.h"
 
-/* proxy-next-upstream-tries 0 asks for no limit; an endless loop is nobody's wish. */
-enum { TRIES_MAX = 16 };
-
 static uint32_t status_token(unsigned status)
 {
 	switch (status) {
@@ -51,10 +48,11 @@ static bool has_tries_left(const struct exchange *exchange)
 {
 	uint32_t limit = exchange->policy->next_upstream_tries;
 	uint32_t timeout_ms = exchange->policy->next_upstream_timeout_ms;
-	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->started_ns;
+	/* the time that the client took for its head is no time of the endpoints */
+	uint64_t spent_ns = loop_now_ns(exchange->worker->loop) - exchange->first_attempt_ns;
 
-	if (limit == 0 || limit > TRIES_MAX)
-		limit = TRIES_MAX;
+	if (limit == 0 || limit > EXCHANGE_TRIES_MAX)
+		limit = EXCHANGE_TRIES_MAX;
 	return exchange->tries < limit &&
 	       (timeout_ms == 0 || spent_ns < (uint64_t)timeout_ms * 1000000);
 }

@@ -77,6 +77,56 @@ static void endpoints_may_come_and_go_between_picks(void **state)
 		pick(0, 1 + i % ENDPOINTS);
 }
 
+/* Endpoints that differ by port, of which some are avoided. */
+static unsigned pick_another(uint32_t count, uint32_t avoided_count, const uint16_t *avoided)
+{
+	struct endpoint_record choices[ENDPOINTS] = {0};
+	struct ip_port ports[ENDPOINTS] = {0};
+	struct balance_choice choice = {
+		.endpoints = choices,
+		.count = count,
+		.algorithm = UPSTREAM_ROUND_ROBIN,
+		.avoided = ports,
+		.avoided_count = avoided_count,
+	};
+
+	for (uint16_t i = 0; i < count; i++)
+		choices[i].port = i;
+	for (uint32_t i = 0; i < avoided_count; i++)
+		ports[i].port = avoided[i];
+	return (unsigned)(balance_pick(&balance, &choice, 0) - choices);
+}
+
+static void an_endpoint_that_was_tried_is_passed_over_whosever_turn_it_is(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4 * ENDPOINTS; i++) {
+		unsigned picked = pick_another(ENDPOINTS, 3, (const uint16_t[]){0, 2, 3});
+
+		assert_true(picked == 1 || picked == 4);
+	}
+}
+
+static void those_that_are_left_take_turns(void **state)
+{
+	unsigned first = pick_another(3, 1, (const uint16_t[]){0});
+	unsigned second = pick_another(3, 1, (const uint16_t[]){0});
+
+	(void)state;
+	assert_int_not_equal(first, second);
+	assert_int_not_equal(first, 0);
+	assert_int_not_equal(second, 0);
+}
+
+static void where_every_endpoint_was_tried_they_take_turns_again(void **state)
+{
+	unsigned first = pick_another(2, 2, (const uint16_t[]){0, 1});
+
+	(void)state;
+	assert_int_equal(pick_another(2, 2, (const uint16_t[]){0, 1}), !first);
+	assert_int_equal(pick_another(1, 2, (const uint16_t[]){0, 1}), 0);
+}
+
 static void the_only_endpoint_is_picked_every_time(void **state)
 {
 	(void)state;
@@ -107,6 +157,9 @@ int main(void)
 		TEST(upstreams_take_their_turns_apart),
 		TEST(an_upstream_with_a_high_number_keeps_the_turns_of_the_others),
 		TEST(endpoints_may_come_and_go_between_picks),
+		TEST(an_endpoint_that_was_tried_is_passed_over_whosever_turn_it_is),
+		TEST(those_that_are_left_take_turns),
+		TEST(where_every_endpoint_was_tried_they_take_turns_again),
 		TEST(the_only_endpoint_is_picked_every_time),
 		TEST(workers_begin_at_places_of_their_own),
 	};

@@ -98,6 +98,7 @@ static void a_body_that_came_with_its_head_is_there_at_once(void **state)
 	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 	assert_left("GET /next");
 	assert_int_equal(reader.total, 5);
+	assert_int_equal(reader.wire_bytes, 5);
 }
 
 static void without_bytes_one_waits(void **state)
@@ -136,6 +137,8 @@ static void chunks_are_moved_together(void **state)
 	assert_data("abcdefg");
 	assert_true(reader.ended);
 	assert_int_equal(reader.total, 7);
+	assert_int_equal(reader.wire_bytes,
+			 strlen("3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\nT: v\r\n\r\n"));
 	consume_all();
 	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
 	assert_left("GET /next");

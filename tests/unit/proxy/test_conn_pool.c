@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/conn_pool.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -117,6 +118,8 @@ static int begin(void **state)
 	slab_init(&worker->upstreams, sizeof(struct upstream), 8, 64);
 	iobuf_pool_init(&worker->iobufs, 8);
 	conn_pool_init(&worker->pool, 4);
+	for (unsigned i = 0; i < DOWNSTREAM_STATE_COUNT; i++)
+		list_init(&worker->clients[i]);
 	tables_init(&worker->tables);
 	for (uint32_t slot = 1; slot <= 2; slot++)
 		worker->tables.slots[slot] = (struct slot_use){.incarnation = 7, .count = 1};
@@ -225,6 +228,33 @@ static void where_there_are_too_many_the_one_that_idled_longest_goes(void **stat
 	assert_true(is_closed(0));
 	assert_false(is_closed(1));
 	assert_false(is_closed(2));
+}
+
+static void a_new_connection_takes_the_room_of_the_one_that_idled_longest(void **state)
+{
+	(void)state;
+	given_idle(2);
+	worker->upstreams.limit = 2;
+	open_one(&endpoint);
+
+	assert_counts(1, 1);
+	assert_true(is_closed(0));
+	assert_false(is_closed(1));
+	upstream_close(opened[2]);
+}
+
+static void where_every_connection_is_busy_there_is_room_for_no_other(void **state)
+{
+	static char exchange;
+
+	(void)state;
+	open_one(&endpoint);
+	worker->upstreams.limit = 1;
+
+	assert_null(upstream_open(worker, &endpoint, (struct exchange *)(void *)&exchange));
+	assert_int_equal(errno, ENOMEM);
+	assert_counts(0, 1);
+	upstream_close(opened[0]);
 }
 
 static void what_was_used_meanwhile_has_not_idled_longest(void **state)
@@ -390,6 +420,8 @@ int main(void)
 		TEST(a_connection_leads_to_its_own_endpoint_alone),
 		TEST(endpoints_of_names_are_told_apart_by_their_address),
 		TEST(where_there_are_too_many_the_one_that_idled_longest_goes),
+		TEST(a_new_connection_takes_the_room_of_the_one_that_idled_longest),
+		TEST(where_every_connection_is_busy_there_is_room_for_no_other),
 		TEST(what_was_used_meanwhile_has_not_idled_longest),
 		TEST(one_with_news_is_closed_and_the_next_given),
 		TEST(room_to_write_is_no_news),

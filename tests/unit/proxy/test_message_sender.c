@@ -171,7 +171,7 @@ static void a_head_that_waits_outlives_the_memory_it_was_in(void **state)
 	assert_received("HEADbody");
 }
 
-static void a_head_that_cannot_be_kept_breaks_the_message(void **state)
+static void a_head_that_cannot_be_kept_is_no_fault_of_the_peer(void **state)
 {
 	static char head[5000];
 
@@ -179,7 +179,7 @@ static void a_head_that_cannot_be_kept_breaks_the_message(void **state)
 	given_sender(SOCK_STREAM, MESSAGE_FRAMING_NONE, span_make(head, sizeof(head)));
 	fill_stream();
 
-	flush(MESSAGE_SENDER_BROKEN);
+	flush(MESSAGE_SENDER_NO_MEMORY);
 }
 
 static void a_peer_that_is_gone_breaks_the_message(void **state)
@@ -240,7 +240,7 @@ int main(void)
 		TEST(an_empty_last_piece_of_a_raw_body_ends_it),
 		TEST(no_second_piece_is_wanted_while_one_is_under_way),
 		TEST(a_head_that_waits_outlives_the_memory_it_was_in),
-		TEST(a_head_that_cannot_be_kept_breaks_the_message),
+		TEST(a_head_that_cannot_be_kept_is_no_fault_of_the_peer),
 		TEST(a_peer_that_is_gone_breaks_the_message),
 		TEST(what_the_kernel_takes_of_a_piece_is_told_and_nothing_is_sent_twice),
 	};

@@ -258,6 +258,20 @@ static void a_sink_that_is_gone_is_broken(void **state)
 	assert_int_equal(pump(), RELAY_BROKEN);
 }
 
+static void a_head_that_cannot_be_kept_for_a_slow_sink_is_nobodys_fault(void **state)
+{
+	static char head[100000];
+
+	(void)state;
+	given_streams(64);
+	given_stream_set_room(&sink, 1);
+	given_relay(BODY_NONE, 0, MESSAGE_FRAMING_NONE);
+	message_sender_init(&relay.sender, &sink.transport, MESSAGE_FRAMING_NONE,
+			    span_make(head, sizeof(head)));
+
+	assert_int_equal(pump(), RELAY_NO_MEMORY);
+}
+
 static void a_body_may_be_as_long_as_its_limit_and_no_longer(void **state)
 {
 	(void)state;
@@ -443,6 +457,7 @@ static void pump_to_the_end(struct random *random, const struct passage *passage
 		case RELAY_CUT:
 		case RELAY_BAD:
 		case RELAY_BROKEN:
+		case RELAY_NO_MEMORY:
 		case RELAY_TOO_LARGE:
 			fail_msg("the relay failed");
 		}
@@ -716,6 +731,7 @@ int main(void)
 		TEST(a_broken_chunk_is_bad_and_nothing_of_it_goes_on),
 		TEST(a_reset_is_no_end_of_a_body_without_length),
 		TEST(a_sink_that_is_gone_is_broken),
+		TEST(a_head_that_cannot_be_kept_for_a_slow_sink_is_nobodys_fault),
 		TEST(a_body_may_be_as_long_as_its_limit_and_no_longer),
 		TEST(nothing_is_read_while_the_sink_is_full),
 		TEST(a_relay_that_had_its_share_gives_way_to_others),
