@@ -61,6 +61,7 @@ static void fill_model_options(struct model_options *model, const struct run_fla
 		.watch_namespace = text(flags, RUN_WATCH_NAMESPACE),
 		.config_map = text(flags, RUN_CONFIGMAP),
 		.default_backend = text(flags, RUN_DEFAULT_BACKEND_SERVICE),
+		.default_certificate = text(flags, RUN_DEFAULT_SSL_CERTIFICATE),
 		.ingress_class_by_name = run_flags_has(flags, RUN_INGRESS_CLASS_BY_NAME),
 		.watch_without_class = run_flags_has(flags, RUN_WATCH_WITHOUT_CLASS),
 		.disable_catch_all = run_flags_has(flags, RUN_DISABLE_CATCH_ALL),

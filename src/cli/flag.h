@@ -16,12 +16,13 @@
 #include "base/span.h"
 
 enum flag_type {
-	FLAG_BOOL,    /* number: 0 or 1 */
-	FLAG_TEXT,    /* anything, the empty text too */
-	FLAG_NUMBER,  /* number: 0 … UINT32_MAX */
-	FLAG_COUNT,   /* "auto" (number: 0) or 1 … 256 */
-	FLAG_DECIMAL, /* "0.3"; kept as text */
-	FLAG_PORT,    /* number: 1 … 65535 */
+	FLAG_BOOL,        /* number: 0 or 1 */
+	FLAG_TEXT,        /* anything, the empty text too */
+	FLAG_NUMBER,      /* number: 0 … UINT32_MAX */
+	FLAG_COUNT,       /* "auto" (number: 0) or 1 … 256 */
+	FLAG_DECIMAL,     /* "0.3"; kept as text */
+	FLAG_PORT,        /* number: 1 … 65535 */
+	FLAG_PORT_OR_OFF, /* the same, or "off": 0 */
 	FLAG_DURATION, /* "240", "10s", "500ms", "1m30s"; number: milliseconds; a bare number counts seconds */
 	FLAG_OBJECT,    /* "namespace/name", or empty */
 	FLAG_WORD,      /* one of the words in `argument`, apart by '|'; number: its index */

@@ -209,6 +209,9 @@ static bool set_by_type(const struct flag *flag, struct span text, struct flag_v
 		return is_decimal(text);
 	case FLAG_PORT:
 		return set_number(text, 1, PORT_MAX, value);
+	case FLAG_PORT_OR_OFF:
+		value->number = 0;
+		return span_equals(text, S("off")) || set_number(text, 1, PORT_MAX, value);
 	case FLAG_DURATION:
 		return set_duration(text, value);
 	case FLAG_OBJECT:
@@ -241,6 +244,7 @@ const char *flag_value_wanted(enum flag_type type)
 		[FLAG_COUNT] = "is not a count; write auto, or a number from 1 to 256",
 		[FLAG_DECIMAL] = "is not a number; write for example 0.3",
 		[FLAG_PORT] = "is not a port; write a number from 1 to 65535",
+		[FLAG_PORT_OR_OFF] = "is not a port; write a number from 1 to 65535, or off",
 		[FLAG_DURATION] = "is not a duration; write for example 10s, 500ms or 1m30s",
 		[FLAG_OBJECT] = "does not name an object; write NAMESPACE/NAME",
 		[FLAG_WORD] = "is not one of its words",

@@ -14,6 +14,7 @@ enum proxy_flag {
 	CHANNEL_FD,
 	STATS_FD,
 	LISTENER_FD,
+	TLS_LISTENER_FD,
 	ACCESS_LOG_FD,
 	ACCESS_LOG_FORMAT,
 	MAX_CONNECTIONS,
@@ -27,6 +28,8 @@ static const struct flag proxy_flags[PROXY_FLAG_COUNT] = {
 	[STATS_FD] = {"stats-fd", 0, FLAG_NUMBER, "", "FD", "memory of the live figures", 0},
 	[LISTENER_FD] = {"listener-fd", 0, FLAG_NUMBERS, "", "FD", "listening socket, repeatable",
 			 0},
+	[TLS_LISTENER_FD] = {"tls-listener-fd", 0, FLAG_NUMBERS, "", "FD",
+			     "listening socket for TLS, repeatable", 0},
 	[ACCESS_LOG_FD] = {"access-log-fd", 0, FLAG_NUMBER, "", "FD", "access log (default: none)",
 			   0},
 	[ACCESS_LOG_FORMAT] = {"access-log-format", 0, FLAG_WORD, "nginx", "nginx|json",
@@ -66,10 +69,16 @@ static uint32_t number(const struct flag_value *values, enum proxy_flag flag)
 	return (uint32_t)values[flag].number;
 }
 
+static void add_listeners(struct worker_options *options, const struct flag_value *fds,
+			  enum listener_kind kind)
+{
+	for (uint32_t i = 0; i < fds->part_count; i++)
+		options->listeners[options->listener_count++] = (struct worker_listener){
+			.fd = (int)fds->numbers[i], .kind = kind};
+}
+
 static void fill_options(struct worker_options *options, const struct flag_value *values)
 {
-	const struct flag_value *listeners = &values[LISTENER_FD];
-
 	*options = (struct worker_options){
 		.index = number(values, WORKER),
 		.channel_fd = (int)number(values, CHANNEL_FD),
@@ -79,11 +88,10 @@ static void fill_options(struct worker_options *options, const struct flag_value
 		/* the words of the flag are in the order of the enum */
 		.access_log_format = (enum access_log_format)number(values, ACCESS_LOG_FORMAT),
 		.connections_max = number(values, MAX_CONNECTIONS),
-		.listener_count = listeners->part_count,
 		.enter_fence = sandbox_enter_proxy,
 	};
-	for (uint32_t i = 0; i < listeners->part_count; i++)
-		options->listeners[i] = (int)listeners->numbers[i];
+	add_listeners(options, &values[LISTENER_FD], LISTENER_PLAIN);
+	add_listeners(options, &values[TLS_LISTENER_FD], LISTENER_TLS);
 }
 
 /* channel, live figures, listeners, perhaps the access log: run gives them numbers in a row. */
@@ -94,7 +102,7 @@ static uint32_t count_descriptors(const struct worker_options *options)
 
 int cli_proxy(int argc, char **argv)
 {
-	static_assert((int)FLAG_PARTS_MAX <= (int)WORKER_LISTENERS_MAX,
+	static_assert(2 * (int)FLAG_PARTS_MAX <= (int)WORKER_LISTENERS_MAX,
 		      "as many listeners as there can be");
 	struct flag_value values[PROXY_FLAG_COUNT];
 	struct worker_options options;

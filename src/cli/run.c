@@ -61,11 +61,13 @@ static uint32_t worker_count(const struct run_flags *flags)
 	return count < STATS_WORKERS_MAX ? count : STATS_WORKERS_MAX;
 }
 
-static uint32_t listen_addresses(const struct run_flags *flags, struct ip_port *at)
+/* All addresses with that port; how many. None for port 0. */
+static uint32_t add_addresses(const struct run_flags *flags, uint16_t port, struct ip_port *at)
 {
 	const struct flag_value *value = &flags->values[RUN_BIND_ADDRESS];
-	uint16_t port = (uint16_t)run_flags_number(flags, RUN_HTTP_PORT);
 
+	if (port == 0)
+		return 0;
 	if (value->part_count == 0)
 		return listeners_everywhere(at, port);
 	for (uint32_t i = 0; i < value->part_count; i++) {
@@ -97,11 +99,15 @@ static const char *level_word(enum log_level level)
 
 static int run_with(const struct run_flags *flags, char **control_flags)
 {
-	struct ip_port addresses[FLAG_PARTS_MAX];
+	struct ip_port addresses[2 * FLAG_PARTS_MAX];
+	uint16_t http_port = (uint16_t)run_flags_number(flags, RUN_HTTP_PORT);
+	uint16_t https_port = (uint16_t)run_flags_number(flags, RUN_HTTPS_PORT);
+	uint32_t plain = add_addresses(flags, http_port, addresses);
 	struct run_options options = {
 		.workers = worker_count(flags),
 		.addresses = addresses,
-		.address_count = listen_addresses(flags, addresses),
+		.address_count = plain + add_addresses(flags, https_port, addresses + plain),
+		.plain_count = plain,
 		.admin_address = run_flags_admin_address(flags),
 		.access_log = run_flags_text(flags, RUN_ACCESS_LOG),
 		.access_log_format = run_flags_text(flags, RUN_ACCESS_LOG_FORMAT),

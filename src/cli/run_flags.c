@@ -42,7 +42,8 @@ static bool is_port_shared(const struct run_flags *flags)
 	struct ip_port admin = run_flags_admin_address(flags);
 	bool shared = bound->part_count == 0 || is_every(&admin.ip);
 
-	if (admin.port != run_flags_number(flags, RUN_HTTP_PORT))
+	if (admin.port != run_flags_number(flags, RUN_HTTP_PORT) &&
+	    admin.port != run_flags_number(flags, RUN_HTTPS_PORT))
 		return false;
 	for (uint32_t i = 0; i < bound->part_count; i++) {
 		struct ip ip = {{0}};
@@ -64,11 +65,17 @@ static int check_together(const char *command, const struct run_flags *flags, st
 				 "--healthz-host: \"%s\" is not an IP address; write for example "
 				 "127.0.0.1 (%s --help)",
 				 healthz_host, command);
-	if (is_port_shared(flags))
+	if (run_flags_number(flags, RUN_HTTP_PORT) == run_flags_number(flags, RUN_HTTPS_PORT))
 		return error_set(err,
-				 "--http-port and the admin address have the same port %u; give "
-				 "another one with --admin-address or --http-port (%s --help)",
+				 "--http-port and --https-port are both %u; give another one with "
+				 "either (%s --help)",
 				 (unsigned)run_flags_number(flags, RUN_HTTP_PORT), command);
+	if (is_port_shared(flags))
+		return error_set(
+			err,
+			"traffic and the admin address have the same port %u; give another "
+			"one with --admin-address, --http-port or --https-port (%s --help)",
+			(unsigned)run_flags_admin_address(flags).port, command);
 	if (run_flags_text(flags, RUN_MANIFESTS)[0] == '\0')
 		return error_set(
 			err,

@@ -50,8 +50,8 @@ static void gather(const struct model *model, const struct deal_shard *shard,
 {
 	list_for_each (link, &shard->things) {
 		const struct dealt *thing = container_of(link, struct dealt, in_shard);
-		struct map_entry *entry =
-			map_find(&model->certificates_by_name, thing->by_name.key);
+		struct map_entry *entry = map_find(&model->certificates_by_name,
+						   thing->by_name.key);
 		const struct model_certificate *certificate;
 
 		BUG_ON(entry == NULL); /* compiler_note removes such */
@@ -114,8 +114,8 @@ static size_t estimate(const struct deal *deal, const struct model *model)
 	return bytes;
 }
 
-bool compile_certificates(struct compiler *compiler, const struct model *model,
-			  uint64_t generation, uint64_t built_wall_ns, struct buf *out)
+bool compile_certificates(struct compiler *compiler, const struct model *model, uint64_t generation,
+			  uint64_t built_wall_ns, struct buf *out)
 {
 	struct deal *deal = &compiler->certificates;
 	struct table_stamp stamp = {.generation = generation, .built_wall_ns = built_wall_ns};

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "control/admin.h"
+#include "control/fallback.h"
 #include "control/handout.h"
 #include "control/health.h"
 #include "control/metrics.h"
@@ -37,6 +38,8 @@ enum { HOST_NAME_SIZE = 256 };
 
 struct control {
 	const struct control_options *options;
+	struct model_options model; /* those of options, and the fallback certificate */
+	struct fallback fallback;
 	struct loop *loop;
 	struct channel run;
 	struct stats_map stats;
@@ -320,10 +323,24 @@ static void describe(struct control *control)
 	};
 }
 
+/* Without a fallback, TLS is refused where no Secret serves. */
+static void make_model_options(struct control *control)
+{
+	struct error err;
+
+	control->model = control->options->model;
+	if (fallback_get(&control->fallback, control->options->state_dir, &err) == -1) {
+		log_error("there is no fallback certificate", "reason=\"%s\"", err.text);
+		return;
+	}
+	control->model.fallback_chain = buf_span(&control->fallback.chain);
+	control->model.fallback_key = buf_span(&control->fallback.key);
+}
+
 static void set_up(struct control *control)
 {
 	struct reconcile_options reconcile = {
-		.model = &control->options->model,
+		.model = &control->model,
 		.generation_floor = find_generation_floor(&control->stats),
 	};
 	struct publisher_events events = {
@@ -336,6 +353,7 @@ static void set_up(struct control *control)
 	control->meanings = traffic_meanings_new();
 	control->publisher = publisher_new(control->loop, control->options->workers, &events);
 	open_state(control);
+	make_model_options(control);
 	reconcile.state = control->state;
 	control->reconcile = reconcile_new(&reconcile, control->publisher);
 	control->sink = reconcile_sink(control->reconcile);
@@ -358,6 +376,7 @@ static void tear_down(struct control *control)
 		state_close(control->state);
 	publisher_free(control->publisher);
 	traffic_meanings_free(control->meanings);
+	fallback_fini(&control->fallback);
 }
 
 static int work(struct control *control)

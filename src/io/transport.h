@@ -73,6 +73,11 @@ ssize_t transport_read(struct transport *transport, char *bytes, size_t size);
  * as written once the kernel has all of it. */
 ssize_t transport_write(struct transport *transport, const struct iovec *pieces, int count);
 
+static inline bool transport_is_tls(const struct transport *transport)
+{
+	return transport->tls != NULL;
+}
+
 /* Whether bytes may pass from and to a pipe. */
 static inline bool transport_can_splice(const struct transport *transport)
 {

@@ -96,8 +96,7 @@ static int read_pair(const struct secret *secret, struct key_pair *pair, struct 
 	struct span key = pairs_find(&secret->data, S("tls.key"));
 
 	if (chain.ptr == NULL || key.ptr == NULL)
-		return error_set(err, "there is no %s",
-				 chain.ptr == NULL ? "tls.crt" : "tls.key");
+		return error_set(err, "there is no %s", chain.ptr == NULL ? "tls.crt" : "tls.key");
 	return key_pair_read(pair, chain, key, err);
 }
 
@@ -252,9 +251,10 @@ struct offer {
 struct certificate_offers {
 	struct build *build;
 	struct intent *intent;
-	struct certificate **certificates; /* by entry; NULL: it names no Secret, or one that is not there */
-	struct map named;                  /* struct offer: hosts of entries */
-	struct map covered;                /* struct offer: names of certificates */
+	struct certificate *
+		*certificates; /* by entry; NULL: it names no Secret, or one that is not there */
+	struct map named;      /* struct offer: hosts of entries */
+	struct map covered;    /* struct offer: names of certificates */
 };
 
 static void add_offer(struct certificate_offers *offers, struct map *map, struct span name,
@@ -298,7 +298,8 @@ static void report(const struct certificate_offers *offers, uint32_t entry, enum
 	int length = snprintf(field, sizeof(field), "spec.tls[%u].secretName", entry);
 
 	diagnostics_add(offers->build->diagnostics, id, &ingress->object,
-			span_make(field, (size_t)length), "%s %s%s%.*s; the default certificate serves",
+			span_make(field, (size_t)length),
+			"%s %s%s%.*s; the default certificate serves",
 			diagnostic_quote(ingress->tls[entry].secret_name), what,
 			host.len == 0 ? "" : " ", (int)host.len, host.ptr == NULL ? "" : host.ptr);
 }
@@ -346,8 +347,8 @@ struct certificate_offers *certificate_offers_new(struct build *build, struct in
 
 	offers->build = build;
 	offers->intent = intent;
-	offers->certificates =
-		arena_take_zero(&build->arena, count * sizeof(*offers->certificates));
+	offers->certificates = arena_take_zero(&build->arena,
+					       count * sizeof(*offers->certificates));
 	map_init(&offers->named);
 	map_init(&offers->covered);
 	for (uint32_t entry = 0; entry < count; entry++)
@@ -400,8 +401,7 @@ static bool choose_covering(const struct certificate_offers *offers, struct span
 	struct span parts[2] = {S("*"), span_skip(host, dot == SIZE_MAX ? host.len : dot)};
 
 	if (first == NULL && dot != SIZE_MAX && !span_starts_with(host, S("*.")))
-		first = find_offer(&offers->covered,
-				   build_join(&offers->build->arena, parts, 2));
+		first = find_offer(&offers->covered, build_join(&offers->build->arena, parts, 2));
 	for (const struct offer *offer = first; offer != NULL; offer = offer->next)
 		take(offers->certificates[offer->entry], chosen);
 	return first != NULL;

@@ -10,7 +10,8 @@
 struct certificate {
 	struct model_certificate model; /* first; in the model while it can be used */
 	struct map_entry by_name;       /* in build.certificates */
-	struct list unheld; /* in build.unheld_certificates; in build.gone_certificates when it is gone */
+	struct list
+		unheld; /* in build.unheld_certificates; in build.gone_certificates when it is gone */
 	uint32_t holders;
 	bool is_usable;
 	struct key_pair pair;            /* what model points to; empty: not usable */

@@ -55,7 +55,8 @@ static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *er
 	X509 *next;
 	int count = 0;
 
-	while (bytes != NULL && (next = PEM_read_bio_X509(bytes, NULL, no_passphrase, NULL)) != NULL) {
+	while (bytes != NULL &&
+	       (next = PEM_read_bio_X509(bytes, NULL, no_passphrase, NULL)) != NULL) {
 		bool fits = add_der(&pair->chain, next) == 0 && ++count <= CHAIN_MAX &&
 			    pair->chain.len <= CHAIN_BYTES_MAX;
 
@@ -79,8 +80,8 @@ static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *er
 
 static bool is_curve(EVP_PKEY *key)
 {
-	static const char *const curves[] = {"prime256v1", "P-256", "secp384r1", "P-384",
-					     "secp521r1",  "P-521"};
+	static const char *const curves[] = {"prime256v1", "P-256",     "secp384r1",
+					     "P-384",      "secp521r1", "P-521"};
 	char name[64];
 	size_t length;
 
@@ -140,10 +141,12 @@ static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct e
 
 	BIO_free(bytes);
 	if (key == NULL)
-		return error_set(err, "tls.key holds no private key in PEM form without passphrase");
+		return error_set(err,
+				 "tls.key holds no private key in PEM form without passphrase");
 	if (judge_key(pair, key, err) == 0) {
 		if (X509_check_private_key(leaf, key) != 1)
-			error_set(err, "tls.key is not the key of the first certificate of tls.crt");
+			error_set(err,
+				  "tls.key is not the key of the first certificate of tls.crt");
 		else if (write_key(pair, key) == -1)
 			error_set(err, "tls.key cannot be written in the form that workers read");
 		else

@@ -14,9 +14,9 @@ enum key_pair_kind { KEY_PAIR_ECDSA, KEY_PAIR_RSA };
 
 struct key_pair {
 	enum key_pair_kind kind;
-	struct buf chain; /* DER, the certificate itself first */
-	struct buf key;   /* DER, PKCS #8; wiped */
-	struct buf names; /* those that it is good for, in lower case, each with a line end */
+	struct buf chain;   /* DER, the certificate itself first */
+	struct buf key;     /* DER, PKCS #8; wiped */
+	struct buf names;   /* those that it is good for, in lower case, each with a line end */
 	int64_t not_before; /* seconds since 1970 */
 	int64_t not_after;
 };

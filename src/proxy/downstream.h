@@ -18,6 +18,7 @@
 
 struct worker;
 struct exchange;
+struct listener;
 
 enum downstream_state {
 	DOWNSTREAM_IDLE,
@@ -45,8 +46,7 @@ static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
 
 /* Takes an accepted socket. Where there is no room, the client that has been idle longest makes it, or the new one
  * is closed. */
-void downstream_open(struct worker *worker, int fd, const struct ip_port *peer,
-		     uint16_t local_port);
+void downstream_open(const struct listener *listener, int fd, const struct ip_port *peer);
 
 /* An idle or lingering connection, at once. */
 void downstream_close(struct downstream *downstream);

@@ -61,8 +61,19 @@ static void downstream_move(struct downstream *downstream, enum downstream_state
 	list_add_last(&downstream->worker->clients[to], &downstream->link);
 }
 
-void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, uint16_t local_port)
+static int open_transport(struct downstream *downstream, const struct listener *listener, int fd)
 {
+	struct worker *worker = listener->worker;
+
+	if (listener->kind == LISTENER_PLAIN)
+		return transport_open(&downstream->transport, worker->loop, fd, on_ready);
+	return transport_open_server_tls(&downstream->transport, worker->loop, fd, on_ready,
+					 certificate_store_server(worker->certificates));
+}
+
+void downstream_open(const struct listener *listener, int fd, const struct ip_port *peer)
+{
+	struct worker *worker = listener->worker;
 	const struct table_settings *settings = settings_of(worker);
 	struct downstream *downstream = slab_take(&worker->downstreams);
 
@@ -74,10 +85,10 @@ void downstream_open(struct worker *worker, int fd, const struct ip_port *peer, 
 		return;
 	}
 	*downstream = (struct downstream){
-		.worker = worker, .peer = *peer, .local_port = local_port};
+		.worker = worker, .peer = *peer, .local_port = listener->port};
 	list_init(&downstream->link);
 	timer_init(&downstream->timer, on_expired);
-	if (transport_open(&downstream->transport, worker->loop, fd, on_ready) == -1) {
+	if (open_transport(downstream, listener, fd) == -1) {
 		worker->counters->downstream_refused++;
 		slab_give(&worker->downstreams, downstream);
 		close(fd);

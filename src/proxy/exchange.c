@@ -9,6 +9,7 @@
 #include "proxy/downstream.h"
 #include "proxy/policy/ambiguous_path.h"
 #include "proxy/policy/forwarded.h"
+#include "proxy/policy/https_redirect.h"
 #include "proxy/record.h"
 #include "proxy/response_out.h"
 #include "proxy/tunnel.h"
@@ -127,7 +128,9 @@ static enum fault check_host(struct exchange *exchange)
 	if (request->host.ptr == NULL || !host_parse(uri->authority, &authority) ||
 	    !host_equals(&authority, &exchange->host, uri->https ? 443 : 80))
 		return FAULT_BAD_HOST;
-	return uri->https ? FAULT_WRONG_SCHEME : FAULT_NONE;
+	return uri->https == transport_is_tls(&exchange->downstream->transport)
+		       ? FAULT_NONE
+		       : FAULT_WRONG_SCHEME;
 }
 
 /* Prefix /foo/ and a request for /foo (compat spec, 4.4): absolute, without port. */
@@ -145,7 +148,9 @@ static void redirect_to_slash(struct exchange *exchange)
 		return;
 	}
 	writer = h1_writer_over(text, length);
-	h1_write_literal(&writer, S("Location: http://"));
+	h1_write_literal(&writer, transport_is_tls(&exchange->downstream->transport)
+					  ? S("Location: https://")
+					  : S("Location: http://"));
 	h1_write_literal(&writer, host);
 	h1_write_literal(&writer, uri->sent_path);
 	h1_write_literal(&writer, S("/"));
@@ -160,6 +165,8 @@ static void obey_route(struct exchange *exchange)
 	const struct route_policy *policy = exchange->policy;
 	const struct request_head *request = &exchange->request;
 
+	if (https_redirect(exchange))
+		return;
 	if (policy->body_limit_bytes != 0 && request->framing == BODY_LENGTH &&
 	    request->content_length > policy->body_limit_bytes) {
 		exchange_answer(exchange, FAULT_BODY_TOO_LARGE);

@@ -18,11 +18,13 @@ static int spare(void)
 	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-int listener_init(struct listener *listener, struct worker *worker, int fd, struct error *err)
+int listener_init(struct listener *listener, struct worker *worker, int fd, enum listener_kind kind,
+		  struct error *err)
 {
 	struct ip_port local;
 
-	*listener = (struct listener){.worker = worker, .fd = fd, .source.fd = -1, .spare_fd = -1};
+	*listener = (struct listener){
+		.worker = worker, .kind = kind, .fd = fd, .source.fd = -1, .spare_fd = -1};
 	timer_init(&listener->pause, resume);
 	if (socket_local(fd, &local) == -1)
 		return error_sys(err, "descriptor %d is no listening socket", fd);
@@ -38,7 +40,7 @@ static bool accept_one(struct listener *listener)
 	int fd = socket_accept(listener->fd, &peer);
 
 	if (fd != -1) {
-		downstream_open(listener->worker, fd, &peer, listener->port);
+		downstream_open(listener, fd, &peer);
 		return true;
 	}
 	/* a client that went before it was accepted says nothing of the others (accept(2)) */

@@ -8,6 +8,8 @@
 
 struct worker;
 
+enum listener_kind { LISTENER_PLAIN, LISTENER_TLS };
+
 struct listener {
 	struct loop_source source;
 	struct worker *worker;
@@ -15,10 +17,12 @@ struct listener {
 	int spare_fd;       /* given up for a moment when descriptors run out */
 	struct timer pause; /* runs while nothing is accepted for want of descriptors */
 	uint16_t port;
+	enum listener_kind kind;
 };
 
 /* Takes fd; accepting begins with listener_start. 0 or -1. */
-int listener_init(struct listener *listener, struct worker *worker, int fd, struct error *err);
+int listener_init(struct listener *listener, struct worker *worker, int fd, enum listener_kind kind,
+		  struct error *err);
 
 int listener_start(struct listener *listener, struct error *err);
 

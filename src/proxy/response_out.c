@@ -23,6 +23,26 @@ enum message_framing response_out_framing(const struct exchange *exchange)
 	return exchange->request.version_minor == 0 ? MESSAGE_FRAMING_RAW : MESSAGE_FRAMING_CHUNKED;
 }
 
+/* The value of Strict-Transport-Security for what a route answers over TLS; empty: the field is the endpoint's (compat
+ * spec, 18). */
+static struct span hsts_of(const struct exchange *exchange)
+{
+	const struct routes *routes;
+
+	if (exchange->route == NULL || !transport_is_tls(&exchange->downstream->transport))
+		return S("");
+	routes = &exchange->table->routes;
+	return routes_text(routes, routes->settings->hsts);
+}
+
+static void write_hsts(const struct exchange *exchange, struct h1_writer *writer)
+{
+	struct span hsts = hsts_of(exchange);
+
+	if (hsts.len > 0 && exchange->response.status != 101)
+		h1_write_field(writer, HEADER_STRICT_TRANSPORT_SECURITY, hsts);
+}
+
 static bool passes(const struct exchange *exchange, const struct header *header)
 {
 	const struct table_settings *settings = exchange->table->routes.settings;
@@ -31,7 +51,7 @@ static bool passes(const struct exchange *exchange, const struct header *header)
 		return false;
 	switch (header_response_way((enum header_id)header->id)) {
 	case HEADER_WAY_PASS:
-		return true;
+		return header->id != HEADER_STRICT_TRANSPORT_SECURITY || hsts_of(exchange).len == 0;
 	case HEADER_WAY_DROP:
 		return header->id == HEADER_SERVER && settings->allow_backend_server_header;
 	case HEADER_WAY_HOP:
@@ -81,6 +101,7 @@ struct span response_out_write(struct exchange *exchange, enum message_framing f
 	if (!response_head_has(response, HEADER_DATE) && response->status >= 200)
 		h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
 	write_server(exchange, &writer);
+	write_hsts(exchange, &writer);
 	for (uint32_t i = 0; i < response->header_count; i++)
 		if (passes(exchange, &response->headers[i]))
 			h1_write_header(&writer, &response->headers[i]);
@@ -116,6 +137,7 @@ struct span response_out_own(struct exchange *exchange, unsigned status, struct 
 	h1_write_status_line(&writer, status, S(""));
 	h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
 	write_server(exchange, &writer);
+	write_hsts(exchange, &writer);
 	if (status != 204) {
 		h1_write_field(&writer, HEADER_CONTENT_TYPE, S("text/html; charset=utf-8"));
 		h1_write_field_number(&writer, HEADER_CONTENT_LENGTH, page_length);

@@ -167,6 +167,8 @@ static void answer(struct worker *worker, uint32_t table, uint64_t generation,
 static void apply_segments(struct worker *worker)
 {
 	tables_commit(&worker->tables);
+	if (worker->tables.routes.count > 0)
+		certificate_store_on_routes(worker->certificates);
 	count_tables(worker);
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
 		if (worker->prepared[kind] == 0)
@@ -279,7 +281,8 @@ static int start_listeners(struct worker *worker, struct error *err)
 	const struct worker_options *options = worker->options;
 
 	for (uint32_t i = 0; i < options->listener_count; i++) {
-		if (listener_init(&worker->listeners[i], worker, options->listeners[i], err) == -1)
+		if (listener_init(&worker->listeners[i], worker, options->listeners[i].fd,
+				  options->listeners[i].kind, err) == -1)
 			return -1;
 		worker->listener_count++;
 	}
@@ -363,6 +366,7 @@ static void fini_parts(struct worker *worker)
 	names_fini(&worker->names);
 	balance_fini(&worker->balance);
 	conn_pool_fini(&worker->pool);
+	certificate_store_free(worker->certificates);
 	tables_fini(&worker->tables);
 	slab_fini(&worker->downstreams);
 	slab_fini(&worker->upstreams);
@@ -384,6 +388,10 @@ static int start(struct worker *worker, struct error *err)
 		return -1;
 	init_parts(worker);
 	websocket_init();
+	tls_init();
+	worker->certificates = certificate_store_new(worker, err);
+	if (worker->certificates == NULL)
+		return -1;
 	if (start_channel(worker, err) == -1 || start_listeners(worker, err) == -1)
 		return -1;
 	return worker->options->enter_fence == NULL ? 0 : worker->options->enter_fence(err);

@@ -14,6 +14,7 @@
 #include "ipc/channel.h"
 #include "observe/access_log.h"
 #include "proxy/balance/balance.h"
+#include "proxy/certificate.h"
 #include "proxy/conn_pool.h"
 #include "proxy/downstream.h"
 #include "proxy/listener.h"
@@ -21,7 +22,12 @@
 #include "proxy/tables.h"
 #include "stats/stats.h"
 
-enum { WORKER_LISTENERS_MAX = 16 };
+enum { WORKER_LISTENERS_MAX = 32 };
+
+struct worker_listener {
+	int fd;
+	enum listener_kind kind;
+};
 
 /* What run passes; all descriptors are inherited and belong to the worker. */
 struct worker_options {
@@ -32,7 +38,7 @@ struct worker_options {
 	enum access_log_format access_log_format;
 	uint32_t connections_max; /* client connections at one time */
 	uint32_t listener_count;
-	int listeners[WORKER_LISTENERS_MAX]; /* plain HTTP */
+	struct worker_listener listeners[WORKER_LISTENERS_MAX];
 	const char *resolver; /* DNS server, "address[:port]"; NULL: as resolv.conf says */
 	/* Gives up every right that is not needed any more, once all is set up; 0, or -1 and the worker
 	 * does not start. NULL: nothing is given up (tests). */
@@ -63,6 +69,7 @@ struct worker {
 	struct worker_area *area;         /* this worker's figures */
 	struct worker_counters *counters; /* in area */
 	struct tables tables;
+	struct certificate_store *certificates;
 	uint64_t prepared[TABLE_KIND_COUNT]; /* generation that waits for more; 0: nothing does */
 	struct slab downstreams;
 	struct slab upstreams;

@@ -96,7 +96,9 @@ int command_spawn_proxy(struct role *role, int channel_fd, struct spawned *child
 	add_fd(&command, "--channel-fd", channel_fd);
 	add_fd(&command, "--stats-fd", parent->options->stats_fd);
 	for (uint32_t i = 0; i < parent->listeners.addresses; i++)
-		add_fd(&command, "--listener-fd", listeners[i]);
+		add_fd(&command,
+		       i < parent->options->plain_count ? "--listener-fd" : "--tls-listener-fd",
+		       listeners[i]);
 	if (parent->access_log_fd != -1)
 		add_fd(&command, "--access-log-fd", parent->access_log_fd);
 	add_word(&command, "--access-log-format", parent->options->access_log_format);

@@ -183,8 +183,8 @@ static void log_listeners(const struct run_options *options)
 		char text[IP_PORT_TEXT_SIZE];
 
 		ip_port_write(text, &options->addresses[i]);
-		log_info("listening", "address=%s protocol=http queue=%u", text,
-			 listeners_queue_length());
+		log_info("listening", "address=%s protocol=%s queue=%u", text,
+			 i < options->plain_count ? "http" : "https", listeners_queue_length());
 	}
 }
 

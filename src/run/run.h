@@ -15,8 +15,9 @@ struct run_options {
 	int control_program; /* descriptor of `ingot-control` */
 	int stats_fd;        /* live figures for so many workers */
 	uint32_t workers;
-	const struct ip_port *addresses; /* to listen on */
+	const struct ip_port *addresses; /* to listen on: first for plain HTTP, then for TLS */
 	uint32_t address_count;
+	uint32_t plain_count;          /* of them */
 	struct ip_port admin_address;  /* that control will listen on; port 0: none */
 	const char *access_log;        /* a path, "-" or "off" */
 	const char *access_log_format; /* the words of the flags, likewise below */

@@ -31,11 +31,11 @@ struct certificate_id {
 struct certificate_record {
 	struct certificate_id id;
 	uint8_t digest[32]; /* SHA-256 of what follows: whether it is still what a worker decoded */
-	struct table_span chain; /* DER, one behind the other, the certificate itself first */
-	struct table_span key;   /* DER (PKCS #8); empty: CERTIFICATE_AUTHORITIES */
+	struct table_span chain;   /* DER, one behind the other, the certificate itself first */
+	struct table_span key;     /* DER (PKCS #8); empty: CERTIFICATE_AUTHORITIES */
 	struct table_span revoked; /* DER, lists of revoked ones; of authorities, may be empty */
-	uint8_t kind;            /* enum certificate_kind */
-	uint8_t reserved[7];     /* zero */
+	uint8_t kind;              /* enum certificate_kind */
+	uint8_t reserved[7];       /* zero */
 };
 
 /* A verified shard, mapped. */

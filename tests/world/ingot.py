@@ -71,7 +71,7 @@ class Ingot:
     """`ingot run` on a directory of manifests of its own, on free ports of 127.0.0.1."""
 
     def __init__(self, directory, workers=1, flags=(), config=None, classes=True, log="nginx",
-                 bind="127.0.0.1", environment=None):
+                 bind="127.0.0.1", environment=None, tls=False):
         self.directory = pathlib.Path(directory)
         self.manifests = self.directory / "manifests"
         self.state = self.directory / "state"
@@ -83,6 +83,7 @@ class Ingot:
         self.bind = bind
         self.environment = environment or {}
         self.http_port = free_port()
+        self.https_port = free_port() if tls else None
         self.admin_port = free_port()
         self.process = None
         self.was_told_to_stop = False
@@ -133,6 +134,7 @@ class Ingot:
     def command(self):
         return [str(BINARY), "run", "--manifests", str(self.manifests),
                 "--bind-address", self.bind, "--http-port", str(self.http_port),
+                "--https-port", str(self.https_port or "off"),
                 "--admin-address", f"127.0.0.1:{self.admin_port}",
                 "--workers", str(self.workers), "--state-dir", str(self.state),
                 "--configmap", "ingot/ingot",

@@ -176,7 +176,8 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 {
 	forwarded->trusted = exchange->peer_trusted;
 	forwarded->host = exchange->request.host;
-	forwarded->proto = S("http");
+	forwarded->proto = transport_is_tls(&exchange->downstream->transport) ? S("https")
+									      : S("http");
 	set_port(forwarded, exchange->downstream->local_port);
 	if (forwarded->host.ptr == NULL)
 		forwarded->host = forwarded_own_host(exchange);

@@ -84,7 +84,7 @@ static void the_admin_address_is_built_from_either_set_of_flags(void **state)
 static void one_port_cannot_serve_both(void **state)
 {
 	(void)state;
-	assert_refused("--http-port 10254", "--http-port and the admin address have the same port");
+	assert_refused("--http-port 10254", "traffic and the admin address have the same port");
 	assert_refused("--http-port 81 --admin-address 127.0.0.1:81", "have the same port");
 	assert_parsed("--http-port 81 --admin-address off");
 	/* two addresses that do not meet */

@@ -59,9 +59,8 @@ static int end(void **state)
 
 static void use_version(enum tls_version version)
 {
-	const struct tls_settings settings = {.server_name = "shop.example",
-					      .version_min = version,
-					      .version_max = version};
+	const struct tls_settings settings = {
+		.server_name = "shop.example", .version_min = version, .version_max = version};
 
 	tls_context_drop(client);
 	client = given_client_context(&settings);
@@ -295,8 +294,8 @@ static void carry(struct given_side *from, struct given_side *to, size_t step)
 		struct iovec pieces[3];
 		ssize_t n = 0;
 
-		while (put < BODY_BYTES &&
-		       (n = transport_write(&from->transport, pieces, pieces_from(pieces, put))) > 0)
+		while (put < BODY_BYTES && (n = transport_write(&from->transport, pieces,
+								pieces_from(pieces, put))) > 0)
 			put += (size_t)n;
 		assert_int_not_equal(n, TRANSPORT_BROKEN);
 		/* the reader is slower than the writer, which has to wait again and again */

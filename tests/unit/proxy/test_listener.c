@@ -93,7 +93,7 @@ static int begin(void **state)
 	fd = socket_listen(&any, 16, &err);
 	assert_int_equal(socket_local(fd, &at), 0);
 	listener = &worker->listeners[0];
-	assert_int_equal(listener_init(listener, worker, fd, &err), 0);
+	assert_int_equal(listener_init(listener, worker, fd, LISTENER_PLAIN, &err), 0);
 	assert_int_equal(listener_start(listener, &err), 0);
 	return 0;
 }

@@ -214,7 +214,7 @@ static pid_t start_worker(int listener, int channel)
 		.access_log_fd = -1,
 		.connections_max = 16,
 		.listener_count = 1,
-		.listeners = {listener},
+		.listeners = {{.fd = listener, .kind = LISTENER_PLAIN}},
 		.resolver = "127.0.0.1:9",
 	};
 

@@ -17,6 +17,7 @@ int main(int argc, char **argv)
 	struct run_options options = {
 		.addresses = &address,
 		.address_count = 1,
+		.plain_count = 1,
 		.access_log_format = "json",
 		.log_level = "debug",
 	};

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/certificate.h"
+
+#include <stdlib.h>
+
+#include "base/bug.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "proxy/worker.h"
+#include "table/hash.h"
+
+enum { KINDS = CERTIFICATE_RSA + 1, WORDS_MAX = 1024 };
+
+static_assert(KINDS == 2, "host_tls has as many");
+
+/* What a context is made of. Bytes are compared: nothing of it may be left unset. */
+struct certificate_key {
+	struct certificate_id ids[KINDS];
+	uint8_t digests[KINDS][32];
+};
+
+struct decoded {
+	struct map_entry by_key;
+	struct list used; /* the one used last comes last */
+	struct certificate_key key;
+	struct tls_context *context;
+};
+
+struct certificate_store {
+	struct worker *worker;
+	struct tls_server *server;
+	struct map by_key;
+	struct list used;
+	uint64_t settings_hash; /* under which all of them were made */
+};
+
+static uint64_t hash_text(const struct routes *routes, struct table_span text, uint64_t seed)
+{
+	return table_hash(routes_text(routes, text), seed);
+}
+
+/* Of all that a context takes from the settings. */
+static uint64_t hash_settings(const struct routes *routes)
+{
+	const struct table_settings *settings = routes->settings;
+	const uint8_t switches[] = {settings->tls_versions, settings->use_http2,
+				    settings->ssl_session_tickets};
+	uint64_t hash = table_hash(span_make((const char *)switches, sizeof(switches)), 1);
+
+	hash = hash_text(routes, settings->ssl_ciphers, hash);
+	return hash_text(routes, settings->ssl_curves, hash);
+}
+
+static void drop(struct certificate_store *store, struct decoded *decoded)
+{
+	map_remove(&store->by_key, &decoded->by_key);
+	list_remove(&decoded->used);
+	tls_context_drop(decoded->context);
+	free(decoded);
+}
+
+static void drop_all(struct certificate_store *store)
+{
+	list_for_each_safe (link, &store->used)
+		drop(store, container_of(link, struct decoded, used));
+}
+
+void certificate_store_on_routes(struct certificate_store *store)
+{
+	const struct routes *routes = &store->worker->tables.routes.at[0]->routes;
+	uint64_t hash = hash_settings(routes);
+
+	if (hash != store->settings_hash)
+		drop_all(store);
+	store->settings_hash = hash;
+}
+
+/* A copy that ends with NUL; NULL where the text is empty. */
+static const char *terminate(const struct routes *routes, struct table_span text,
+			     char into[static WORDS_MAX + 1])
+{
+	struct span words = span_take(routes_text(routes, text), WORDS_MAX);
+
+	if (words.len == 0)
+		return NULL;
+	memcpy(into, words.ptr, words.len);
+	into[words.len] = '\0';
+	return into;
+}
+
+static enum tls_version version_of(unsigned versions, enum host_tls_version version,
+				   enum tls_version bound)
+{
+	/* one of two is left out: then the other is the least and the most */
+	return (versions & BIT(version)) != 0 ? TLS_VERSION_ANY : bound;
+}
+
+static struct tls_context *decode(const struct routes *routes,
+				  const struct certificate_match *found,
+				  const struct certificate_key *key, struct error *err)
+{
+	const struct table_settings *from = routes->settings;
+	char ciphers[WORDS_MAX + 1];
+	char curves[WORDS_MAX + 1];
+	struct tls_identity identities[KINDS];
+	struct tls_settings settings = {
+		.identities = identities,
+		.ciphers = terminate(routes, from->ssl_ciphers, ciphers),
+		.groups = terminate(routes, from->ssl_curves, curves),
+		.version_min = version_of(from->tls_versions, HOST_TLS_1_2, TLS_VERSION_1_3),
+		.version_max = version_of(from->tls_versions, HOST_TLS_1_3, TLS_VERSION_1_2),
+		.alpn = BIT(TLS_ALPN_HTTP1),
+		.tickets = from->ssl_session_tickets != 0,
+		.session_context = {(const char *)key->ids, sizeof(key->ids)},
+	};
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		if (found[kind].record == NULL)
+			continue;
+		identities[settings.identity_count++] = (struct tls_identity){
+			.chain = certificates_text(found[kind].certificates,
+						   found[kind].record->chain),
+			.key = certificates_text(found[kind].certificates, found[kind].record->key),
+		};
+	}
+	return tls_context_new_server(&settings, err);
+}
+
+static struct tls_context *keep(struct certificate_store *store, const struct certificate_key *key,
+				struct tls_context *context)
+{
+	struct decoded *decoded = memory_new(sizeof(*decoded));
+
+	while (store->by_key.count >= CERTIFICATES_DECODED_MAX)
+		drop(store, container_of(list_first(&store->used), struct decoded, used));
+	decoded->key = *key;
+	decoded->context = context;
+	decoded->by_key.key = span_make((const char *)&decoded->key, sizeof(decoded->key));
+	map_add(&store->by_key, &decoded->by_key);
+	list_add_last(&store->used, &decoded->used);
+	return context;
+}
+
+/* The context of these certificates, decoded before or now; NULL: they cannot be used. */
+static struct tls_context *get(struct certificate_store *store, const struct routes *routes,
+			       const struct certificate_match *found)
+{
+	struct certificate_key key = {0};
+	struct tls_context *context;
+	struct map_entry *entry;
+	struct error err;
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		if (found[kind].record == NULL)
+			continue;
+		key.ids[kind] = found[kind].record->id;
+		memcpy(key.digests[kind], found[kind].record->digest, sizeof(key.digests[kind]));
+	}
+	entry = map_find(&store->by_key, span_make((const char *)&key, sizeof(key)));
+	if (entry != NULL) {
+		struct decoded *decoded = container_of(entry, struct decoded, by_key);
+
+		list_remove(&decoded->used);
+		list_add_last(&store->used, &decoded->used);
+		return decoded->context;
+	}
+	context = decode(routes, found, &key, &err);
+	if (context != NULL)
+		return keep(store, &key, context);
+	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));
+	return NULL;
+}
+
+/* Those of a host that are in the table; whether there is any. */
+static bool find_all(const struct tables *tables, const struct host_tls *tls,
+		     struct certificate_match *found)
+{
+	bool any = false;
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		found[kind] = certificates_find(&tables->certificates, tls->certificates[kind]);
+		any |= found[kind].record != NULL;
+	}
+	return any;
+}
+
+static struct tls_context *choose(void *owner, const struct tls_hello *hello, enum tls_alert *alert)
+{
+	struct certificate_store *store = owner;
+	const struct tables *tables = &store->worker->tables;
+	struct certificate_match found[KINDS];
+	struct tls_context *context = NULL;
+	struct host_match host;
+	struct host_match other;
+
+	if (tables->routes.count == 0)
+		return NULL;
+	host = routes_find_host(&tables->routes, hello->server_name);
+	other = routes_find_host(&tables->routes, S(""));
+	if (!host.is_known && other.shard->routes.settings->ssl_reject_handshake) {
+		*alert = TLS_ALERT_UNRECOGNIZED_NAME;
+		return NULL;
+	}
+	if (host.tls != NULL && find_all(tables, host.tls, found))
+		context = get(store, &host.shard->routes, found);
+	if (context == NULL && other.tls != NULL && find_all(tables, other.tls, found))
+		context = get(store, &other.shard->routes, found);
+	return context;
+}
+
+struct certificate_store *certificate_store_new(struct worker *worker, struct error *err)
+{
+	struct certificate_store *store = memory_new(sizeof(*store));
+	struct tls_server_options options = {
+		.loop = worker->loop, .choose = choose, .owner = store};
+
+	store->worker = worker;
+	map_init(&store->by_key);
+	list_init(&store->used);
+	store->server = tls_server_new(&options, err);
+	if (store->server != NULL)
+		return store;
+	free(store);
+	return NULL;
+}
+
+void certificate_store_free(struct certificate_store *store)
+{
+	if (store == NULL)
+		return;
+	drop_all(store);
+	map_fini(&store->by_key);
+	tls_server_free(store->server);
+	free(store);
+}
+
+struct tls_server *certificate_store_server(const struct certificate_store *store)
+{
+	return store->server;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Plain requests for routes that are for https alone go there (ssl-redirect, force-ssl-redirect; compat spec, 14). */
+#pragma once
+
+#include <stdbool.h>
+
+struct exchange;
+
+/* Answers with a redirect where one is due. The route is known. False: the request goes on. */
+bool https_redirect(struct exchange *exchange);

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTPS: which certificate a client gets, what is redirected, and what changes while it runs."""
+import re
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from world.certificates import Certificate, secret
+from world.client import Connection
+from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
+from world.wait import eventually
+
+
+@pytest.fixture
+def ingot(make_ingot):
+    return make_ingot(tls=True)
+
+
+def shop(pod, host="shop.example", secret_name="shop-tls", name="web", **more):
+    tls = [{"hosts": [host], "secretName": secret_name}]
+    return ingress(host, to=[pod], name=name, tls=tls, **more)
+
+
+def context(authority=None, alpn=("http/1.1",), **settings):
+    made = ssl.create_default_context(cadata=authority.pem) if authority else ssl.SSLContext(
+        ssl.PROTOCOL_TLS_CLIENT)
+    if authority is None:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
+    for name, value in settings.items():
+        setattr(made, name, value)
+    return made
+
+
+def connect(ingot, name, authority=None, made=None, **settings):
+    """A connection over TLS that verifies what it gets, where an authority is given."""
+    made = made or context(authority, **settings)
+    plain = socket.create_connection(("127.0.0.1", ingot.https_port), 5)
+    return Connection.over(made.wrap_socket(plain, server_hostname=name))
+
+
+def get(ingot, host, target="/", authority=None, **more):
+    with connect(ingot, host, authority, **more) as client:
+        return client.request(target, host)
+
+
+def served_names(ingot, name, **settings):
+    """The names of the certificate that a client gets."""
+    with connect(ingot, name, **settings) as client:
+        der = client.sock.getpeercert(binary_form=True)
+    text = subprocess.run(["openssl", "x509", "-inform", "DER", "-noout", "-text"], input=der,
+                          capture_output=True, check=True).stdout.decode()
+    return set(re.findall(r"DNS:([^,\s]+)", text)), text
+
+
+# ------------------------------------------------------------------ certificates
+
+def test_a_host_is_served_under_its_own_certificate(ingot, pod):
+    certificate = Certificate("shop.example")
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+
+    answer = get(ingot, "shop.example", authority=certificate)
+
+    assert answer.status == 200
+    assert answer.pod == pod.name
+    assert pod.last.header("X-Forwarded-Proto") == "https"
+    assert pod.last.header("X-Forwarded-Port") == str(ingot.https_port)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_both_versions_of_tls_are_spoken(ingot, pod, version):
+    certificate = Certificate("shop.example")
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+
+    with connect(ingot, "shop.example", certificate, maximum_version=version,
+                 minimum_version=version) as client:
+        assert client.request("/", "shop.example").status == 200
+        assert client.sock.version() == version.name.replace("_", ".").replace("TLSv1.", "TLSv1.")
+
+
+def test_each_name_has_its_certificate_and_the_rest_the_fallback(ingot, pods):
+    a, b = pods("a", "b")
+    ingot.serve(secret("a-tls", Certificate("a.example")), secret("b-tls", Certificate("*.b.example")),
+                shop(a, "a.example", "a-tls", "a"), shop(b, "*.b.example", "b-tls", "b"))
+
+    assert served_names(ingot, "a.example")[0] == {"a.example"}
+    assert served_names(ingot, "A.Example.")[0] == {"a.example"}
+    assert served_names(ingot, "x.b.example")[0] == {"*.b.example"}
+    assert served_names(ingot, "x.y.b.example")[0] == {"ingress.local"}
+    assert served_names(ingot, "nobody.example")[0] == {"ingress.local"}
+
+
+def test_a_client_without_a_name_gets_the_fallback(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    assert served_names(ingot, None)[0] == {"ingress.local"}
+
+
+def test_the_default_certificate_is_that_of_the_flag(make_ingot, pod):
+    ingot = make_ingot(tls=True, flags=["--default-ssl-certificate", "shop/everybody"])
+    ingot.serve(secret("everybody", Certificate("default.example")), ingress("a.example", to=[pod]))
+    assert served_names(ingot, "a.example")[0] == {"default.example"}
+
+    ingot.apply(secret("everybody", Certificate("other.example")))
+
+    assert served_names(ingot, "a.example")[0] == {"other.example"}
+
+
+def test_the_fallback_is_the_same_after_a_restart(ingot, pod):
+    ingot.serve(ingress("a.example", to=[pod]))
+    before = served_names(ingot, "a.example")[1]
+
+    ingot.stop()
+    ingot.start()
+
+    assert served_names(ingot, "a.example")[1] == before
+
+
+def test_ecdsa_and_rsa_stand_side_by_side(ingot, pod):
+    ingot.serve(secret("ec", Certificate("shop.example")),
+                secret("rsa", Certificate("shop.example", key="rsa")),
+                ingress("shop.example", to=[pod], tls=[
+                    {"hosts": ["shop.example"], "secretName": "ec"},
+                    {"hosts": ["shop.example"], "secretName": "rsa"}]))
+    old = context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    old.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
+
+    assert "id-ecPublicKey" in served_names(ingot, "shop.example")[1]
+    assert "rsaEncryption" in served_names(ingot, "shop.example", made=old)[1]
+
+
+# ------------------------------------------------------------------ changes
+
+def test_a_renewed_certificate_serves_and_drops_nobody(ingot, pod):
+    first, second = Certificate("shop.example", days=30), Certificate("shop.example", days=60)
+    ingot.serve(secret("shop-tls", first), shop(pod))
+
+    with connect(ingot, "shop.example", first) as client:
+        assert client.request("/", "shop.example").status == 200
+        ingot.apply(secret("shop-tls", second))
+
+        assert client.request("/", "shop.example").status == 200
+    assert get(ingot, "shop.example", authority=second).status == 200
+    with pytest.raises(ssl.SSLCertVerificationError):
+        get(ingot, "shop.example", authority=first)
+
+
+def test_a_bad_secret_leaves_the_last_good_certificate(ingot, pod):
+    good = Certificate("shop.example")
+    ingot.serve(secret("shop-tls", good), shop(pod))
+
+    ingot.write(secret("shop-tls", **{"tls.crt": good.pem, "tls.key": Certificate("x").key}))
+    eventually(lambda: "IGT1402" in ingot.said())
+
+    assert get(ingot, "shop.example", authority=good).status == 200
+    assert "is not the key of the first certificate" in ingot.said()
+    assert "goes on serving" in ingot.said()
+
+
+@pytest.mark.parametrize("data, reason", [
+    ({"tls.crt": "no PEM"}, "there is no tls.key"),
+    ({"tls.key": "x"}, "there is no tls.crt"),
+    ({"tls.crt": "x", "tls.key": "y"}, "holds no certificate in PEM form"),
+])
+def test_a_secret_that_cannot_be_used_is_named_with_the_reason(ingot, pod, data, reason):
+    ingot.serve(secret("shop-tls", **data), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+    assert "IGT1402" in ingot.said()
+    assert reason in ingot.said()
+
+
+def test_a_missing_secret_is_reported_and_found_when_it_comes(ingot, pod):
+    certificate = Certificate("shop.example")
+    ingot.serve(shop(pod))
+    assert "IGT1401" in ingot.said()
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+
+    ingot.apply(secret("shop-tls", certificate))
+
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    ingot.delete(secret("shop-tls", certificate))
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+
+
+def test_a_certificate_of_another_host_is_not_served(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("other.example")), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+    assert "IGT1403" in ingot.said()
+
+
+def test_a_certificate_that_is_about_to_expire_is_served_with_a_warning(ingot, pod):
+    certificate = Certificate("shop.example", days=5)
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    assert re.search(r"IGT1404.*expires in [45] days", ingot.said())
+
+
+def test_no_key_is_written_to_the_disk_or_said(ingot, pod):
+    certificate = Certificate("shop.example")
+    secret_line = certificate.key.splitlines()[1]
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    eventually(lambda: list(ingot.state.glob("routes.segment")))
+
+    stored = b"".join(path.read_bytes() for path in ingot.state.rglob("*") if path.is_file())
+
+    der = subprocess.run(["openssl", "pkey", "-outform", "DER"], input=certificate.key.encode(),
+                         capture_output=True, check=True).stdout
+    assert der[-32:] not in stored
+    assert secret_line.encode() not in stored
+    assert secret_line not in ingot.said()
+    assert "certificates.segment" not in [path.name for path in ingot.state.iterdir()]
+
+
+# ------------------------------------------------------------------ what is refused
+
+def test_names_without_a_host_are_refused_where_that_is_asked_for(ingot, pod):
+    certificate = Certificate("shop.example")
+    ingot.serve(config_map(ssl_reject_handshake="true"), secret("shop-tls", certificate), shop(pod))
+
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME|unrecognized name"):
+        served_names(ingot, "nobody.example")
+
+
+def test_a_version_that_is_switched_off_is_refused(ingot, pod):
+    ingot.serve(config_map(ssl_protocols="TLSv1.3"), secret("shop-tls", Certificate("shop.example")),
+                shop(pod))
+
+    with pytest.raises(ssl.SSLError):
+        served_names(ingot, "shop.example", maximum_version=ssl.TLSVersion.TLSv1_2)
+    assert served_names(ingot, "shop.example")[0] == {"shop.example"}
+
+
+def test_a_protocol_that_is_not_spoken_is_refused(ingot, pod):
+    ingot.serve(shop(pod))
+
+    with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL|no application protocol"):
+        served_names(ingot, "shop.example", alpn=("imap",))
+
+
+def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
+    ingot.serve(shop(pod))
+    with Connection(("127.0.0.1", ingot.https_port)) as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+        client.reader.rest()    # an alert, or nothing; the end
+
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+
+
+# ------------------------------------------------------------------ redirects and HSTS
+
+@pytest.mark.parametrize("target, location", [
+    ("/", "https://shop.example"), ("/x/?q=1", "https://shop.example/x/?q=1"),
+    ("/x/", "https://shop.example/x"), ("/x", "https://shop.example/x")])
+def test_plain_requests_of_a_host_with_tls_are_redirected(ingot, pod, target, location):
+    ingot.serve(shop(pod))
+
+    answer = ingot.get("shop.example:8080", target)
+
+    assert answer.status == 308
+    assert answer.header("Location") == location
+    assert pod.requests == []
+
+
+def test_hosts_without_tls_are_not_redirected(ingot, pods):
+    a, b = pods("a", "b")
+    ingot.serve(shop(a, "a.example", name="a"), ingress("b.example", to=[b], name="b"))
+
+    assert ingot.get("b.example").status == 200
+
+
+def test_the_redirect_can_be_switched_off_and_forced(ingot, pods):
+    off, forced = pods("off", "forced")
+    nginx = "nginx.ingress.kubernetes.io/"
+    ingot.serve(shop(off, "off.example", name="off", annotations={nginx + "ssl-redirect": "false"}),
+                ingress("forced.example", to=[forced], name="forced",
+                        annotations={nginx + "force-ssl-redirect": "true"}))
+
+    assert ingot.get("off.example").status == 200
+    assert ingot.get("forced.example").status == 308
+
+
+def test_the_config_map_says_how_everybody_is_redirected(ingot, pod):
+    ingot.serve(config_map(http_redirect_code="301"), shop(pod))
+    assert ingot.get("shop.example").status == 301
+
+    ingot.apply(config_map(ssl_redirect="false"))
+
+    assert ingot.get("shop.example").status == 200
+
+
+def test_challenges_of_acme_are_not_redirected(ingot, pod):
+    ingot.serve(ingress_only("web", {"shop.example": [
+        path_rule("/", "web"), path_rule("/.well-known/acme-challenge/x", "web", path_type="Exact")]},
+        tls=[{"hosts": ["shop.example"]}]), backend_of("web", [pod]))
+
+    assert ingot.get("shop.example", "/.well-known/acme-challenge/x").status == 200
+    assert ingot.get("shop.example", "/other").status == 308
+
+
+def test_over_tls_nothing_is_redirected_and_hsts_is_sent(ingot, pod):
+    certificate = Certificate("shop.example")
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+
+    answer = get(ingot, "shop.example", authority=certificate)
+
+    assert answer.status == 200
+    assert answer.header("Strict-Transport-Security") == "max-age=31536000; includeSubDomains"
+    assert ingot.get("shop.example").header("Strict-Transport-Security") is None
+
+
+def test_hsts_can_be_changed_and_switched_off(ingot, pod):
+    certificate = Certificate("shop.example")
+    ingot.serve(config_map(hsts_max_age="60", hsts_include_subdomains="false", hsts_preload="true"),
+                secret("shop-tls", certificate), shop(pod))
+    assert get(ingot, "shop.example", authority=certificate).header(
+        "Strict-Transport-Security") == "max-age=60; preload"
+
+    ingot.apply(config_map(hsts="false"))
+
+    assert get(ingot, "shop.example",
+               authority=certificate).header("Strict-Transport-Security") is None
+
+
+# ------------------------------------------------------------------ bodies, sessions
+
+def test_large_bodies_pass_both_ways(ingot, pods):
+    certificate = Certificate("shop.example")
+    (pod,) = pods("a")
+    ingot.serve(config_map(proxy_body_size="0"), secret("shop-tls", certificate), shop(pod))
+    body = bytes(range(256)) * 40_000
+
+    with connect(ingot, "shop.example", certificate) as client:
+        answer = client.request("/", "shop.example", method="POST", body=body)
+
+        assert answer.status == 200
+        assert pod.last.body == body
+        assert client.request("/", "shop.example").status == 200
+
+
+def test_nothing_resumes_by_default(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    with connect(ingot, "shop.example", maximum_version=ssl.TLSVersion.TLSv1_2) as client:
+        client.request("/", "shop.example")
+        assert not client.sock.session.has_ticket
