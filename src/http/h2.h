@@ -20,7 +20,8 @@
  * nghttp2 gives it back by halves. Each stream is sure of stream_window_first_bytes; what window_bytes
  * has beyond streams_max times that is lent, up to stream_window_bytes each, to streams that consume, and
  * comes back when they are released. So any number of stalled streams can slow the others down to the
- * first window for each round trip, and never stop them.
+ * first window for each round trip, and never stop them. (A peer that ignores the window of a stream may
+ * get one frame through to the owner before the stream is reset.)
  *
  * There are no clocks and no timers: time comes in as a number, and h2_tick is called about once a
  * second. Callbacks may call anything but h2_receive, h2_pull, h2_tick and h2_session_fini, and from
@@ -75,7 +76,7 @@ struct h2_stream {
 	bool resetting; /* RST_STREAM came or was submitted: nothing more is delivered */
 	bool reset_by_peer;
 	bool reset_by_owner;
-	bool request_sent;       /* client: HEADERS went out */
+	bool request_sent;       /* client: HEADERS went out, or never will */
 	bool has_body;           /* read_body will be asked, or is */
 	bool waits;              /* read_body had nothing */
 	uint32_t lent_bytes;     /* its window beyond the first */

@@ -360,10 +360,8 @@ static void on_message_sent(struct h2_session *session, const nghttp2_frame *fra
 	h2_abuse_sent(&session->abuse);
 	if (stream == NULL)
 		return;
-	if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
-		stream->request_sent = true;
-		session->unsent--;
-	}
+	if (frame->hd.type == NGHTTP2_HEADERS)
+		h2_stream_request_sent(session, stream);
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		on_local_end(session, stream);
 }
@@ -379,7 +377,7 @@ static void on_reset_sent(struct h2_session *session, const nghttp2_frame *frame
 static void on_goaway_sent(struct h2_session *session, const nghttp2_frame *frame)
 {
 	if (frame->goaway.error_code != H2_NO_ERROR && session->fault == FAULT_NONE)
-		session->fault = is_server(session) ? FAULT_H2_BROKEN : FAULT_UPSTREAM_H2_BROKEN;
+		session->fault = h2_session_broken_fault(session);
 }
 
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
@@ -453,10 +451,11 @@ static enum fault close_fault(const struct h2_session *session, const struct h2_
 		return stream->fault;
 	if (was_complete && (code == H2_NO_ERROR || stream->local_ended))
 		return FAULT_NONE;
-	if (is_server(session))
-		return FAULT_CLIENT_CLOSED;
-	/* RST_STREAM of the peer, or of nghttp2 for streams beyond a GOAWAY */
-	return code == H2_REFUSED_STREAM ? FAULT_STREAM_REFUSED : FAULT_UPSTREAM_RESET;
+	if (code == H2_REFUSED_STREAM && !is_server(session))
+		return FAULT_STREAM_REFUSED; /* of the peer, or of nghttp2 beyond a GOAWAY */
+	if (!stream->reset_by_peer)
+		return h2_session_broken_fault(session); /* nghttp2 has reset it */
+	return is_server(session) ? FAULT_CLIENT_CLOSED : FAULT_UPSTREAM_RESET;
 }
 
 static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void *user)
@@ -473,6 +472,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
 		h2_abuse_stream_ended(&session->abuse);
 	if (session->block_stream == stream)
 		session->block_stream = NULL;
+	h2_stream_request_sent(session, stream);
 	stream->closed = true;
 	session->calls->on_closed(session->owner, stream, fault, code);
 	return 0;

@@ -111,6 +111,9 @@ static nghttp2_option *new_option(void)
 	nghttp2_option_set_no_http_messaging(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
+	/* judge_section counts them; nghttp2 counts pieces in which the head of one comes, so that a slow
+	 * client with one CONTINUATION would be one too many */
+	nghttp2_option_set_max_continuations(option, SIZE_MAX);
 	return option;
 }
 
@@ -231,7 +234,7 @@ void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error
 	h2_end(session, code);
 }
 
-static enum fault own_fault(const struct h2_session *session)
+enum fault h2_session_broken_fault(const struct h2_session *session)
 {
 	return session->options.side == H2_SERVER ? FAULT_H2_BROKEN : FAULT_UPSTREAM_H2_BROKEN;
 }
@@ -240,7 +243,7 @@ static void give_up(struct h2_session *session)
 {
 	session->broken = true;
 	if (session->fault == FAULT_NONE)
-		session->fault = own_fault(session);
+		session->fault = h2_session_broken_fault(session);
 }
 
 void h2_session_react(struct h2_session *session, enum h2_mood mood)
@@ -336,8 +339,8 @@ static size_t receive_piece(struct h2_session *session, struct span bytes)
 
 static bool is_full(const struct h2_session *session)
 {
-	return nghttp2_session_get_outbound_queue_size(session->ng) - session->unsent >=
-	       CONTROL_FRAMES_MAX;
+	return nghttp2_session_get_outbound_queue_size(session->ng) >=
+	       CONTROL_FRAMES_MAX + session->unsent;
 }
 
 static bool is_deaf(const struct h2_session *session)
@@ -439,9 +442,9 @@ static void tick_handshake(struct h2_session *session)
 	uint64_t age_ns = session->now_ns - session->started_ns;
 
 	if (!session->settings_came && age_ns >= SETTINGS_SECONDS * SECOND_NS)
-		h2_session_fail(session, own_fault(session), H2_PROTOCOL_ERROR);
+		h2_session_fail(session, h2_session_broken_fault(session), H2_PROTOCOL_ERROR);
 	else if (!session->settings_acked && age_ns >= ACK_SECONDS * SECOND_NS)
-		h2_session_fail(session, own_fault(session), H2_SETTINGS_TIMEOUT);
+		h2_session_fail(session, h2_session_broken_fault(session), H2_SETTINGS_TIMEOUT);
 }
 
 void h2_tick(struct h2_session *session, uint64_t now_ns)

@@ -13,6 +13,9 @@ void h2_session_react(struct h2_session *session, enum h2_mood mood);
 /* The whole connection ends: the fault stays if there was none. */
 void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error code);
 
+/* Of a connection whose peer broke the rules of frames. */
+enum fault h2_session_broken_fault(const struct h2_session *session);
+
 /* The stream ends because of the peer. */
 void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error code);
 
@@ -21,6 +24,9 @@ struct h2_stream *h2_session_stream(const struct h2_session *session, int32_t id
 
 /* Sets what of a stream is ours. */
 void h2_stream_init(struct h2_session *session, struct h2_stream *stream);
+
+/* Client: HEADERS of the request went out, or never will. Nothing happens when that is known. */
+void h2_stream_request_sent(struct h2_session *session, struct h2_stream *stream);
 
 /* What nghttp2 calls; the caller deletes them. NULL: no memory. */
 nghttp2_session_callbacks *h2_callbacks_new(void);

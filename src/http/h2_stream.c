@@ -271,13 +271,19 @@ void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error co
 	submit_reset(stream, code);
 }
 
+void h2_stream_request_sent(struct h2_session *session, struct h2_stream *stream)
+{
+	if (session->options.side == H2_SERVER || stream->request_sent)
+		return;
+	stream->request_sent = true;
+	session->unsent--;
+}
+
 static void give_back_all(struct h2_session *session, struct h2_stream *stream)
 {
 	if (stream->held_bytes > 0)
 		give_back(session, stream, stream->held_bytes);
 	session->lent_bytes -= stream->lent_bytes;
-	if (stream->request == NULL && !stream->request_sent)
-		session->unsent--;
 }
 
 void h2_release(struct h2_stream *stream)
@@ -293,6 +299,7 @@ void h2_release(struct h2_stream *stream)
 	}
 	if (session->block_stream == stream)
 		session->block_stream = NULL;
+	h2_stream_request_sent(session, stream);
 	give_back_all(session, stream);
 	list_remove(&stream->link);
 	session->streams--;

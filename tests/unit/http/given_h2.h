@@ -437,7 +437,7 @@ static inline bool sent_nth(const struct given_side *side, unsigned type, uint32
 
 static inline unsigned sent_count(const struct given_side *side, unsigned type, uint32_t id)
 {
-	struct sent_frame sent;
+	struct sent_frame sent = {0};
 	unsigned count = 0;
 
 	while (sent_nth(side, type, id, count, &sent))
@@ -459,7 +459,7 @@ enum { NOT_SENT = 0x7fffffff };
 /* The code of the RST_STREAM for that stream, or NOT_SENT. */
 static inline uint32_t sent_reset(const struct given_side *side, uint32_t id)
 {
-	struct sent_frame sent;
+	struct sent_frame sent = {0};
 
 	return sent_nth(side, H2_FRAME_RST_STREAM, id, 0, &sent) ? sent_u32(sent.payload, 0)
 								 : NOT_SENT;
@@ -469,7 +469,7 @@ static inline uint32_t sent_reset(const struct given_side *side, uint32_t id)
 static inline uint32_t sent_goaway(const struct given_side *side)
 {
 	uint32_t code = NOT_SENT;
-	struct sent_frame sent;
+	struct sent_frame sent = {0};
 
 	for (unsigned i = 0; sent_nth(side, H2_FRAME_GOAWAY, 0, i, &sent); i++)
 		code = sent_u32(sent.payload, 4);

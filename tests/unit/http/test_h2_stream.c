@@ -375,7 +375,7 @@ static void small_buffers_make_the_same_bytes_in_all(void **state)
 
 static void streams_take_turns(void **state)
 {
-	struct sent_frame sent;
+	struct sent_frame sent = {0};
 	unsigned first = 0;
 	unsigned second = 0;
 
