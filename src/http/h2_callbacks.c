@@ -241,7 +241,7 @@ static bool may_come(struct h2_session *session, struct h2_stream *stream, size_
 		fail_malformed(session, stream, FAULT_BAD_RESPONSE);
 		return false;
 	}
-	if (!stream->is_tunnel && length > stream->expected_bytes - stream->received_bytes) {
+	if (length > stream->expected_bytes - stream->received_bytes) {
 		fail_malformed(session, stream, length_fault(session));
 		return false;
 	}

@@ -302,17 +302,23 @@ static bool same_host(struct span a, struct span b, bool https)
 	       host_equals(&first, &second, https ? HTTPS_PORT : HTTP_PORT);
 }
 
+static bool hosts_agree(const struct h2_block *block, const struct header *host, bool https)
+{
+	struct span authority = block->pseudo[H2_PSEUDO_AUTHORITY];
+
+	return host == NULL || !has(block, H2_PSEUDO_AUTHORITY) ||
+	       span_equals(host->value, authority) || same_host(host->value, authority, https);
+}
+
 /* D6. The grammar of the host is for uri.h. */
 static void read_host(struct h2_block *block, bool https, struct request_head *head)
 {
-	struct span authority = block->pseudo[H2_PSEUDO_AUTHORITY];
 	const struct header *host = find(block, HEADER_HOST);
 
-	head->host = has(block, H2_PSEUDO_AUTHORITY) || host == NULL ? authority : host->value;
-	if (head->host.len == 0)
-		set_fault(block, FAULT_BAD_HOST);
-	else if (host != NULL && has(block, H2_PSEUDO_AUTHORITY) &&
-		 !span_equals(host->value, authority) && !same_host(host->value, authority, https))
+	head->host = has(block, H2_PSEUDO_AUTHORITY) || host == NULL
+			     ? block->pseudo[H2_PSEUDO_AUTHORITY]
+			     : host->value;
+	if (head->host.len == 0 || !hosts_agree(block, host, https))
 		set_fault(block, FAULT_BAD_HOST);
 }
 

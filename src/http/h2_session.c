@@ -88,6 +88,7 @@ static void *memory_realloc(void *memory, size_t size, void *user)
 	size_t old = memory == NULL ? 0 : malloc_usable_size(memory);
 	void *moved;
 
+	BUG_ON(size == 0);
 	if (size > old && !has_room(session, size - old))
 		return NULL;
 	moved = realloc(memory, size);

@@ -148,6 +148,32 @@ static void a_response_without_a_final_head_is_none(void **state)
 	}
 }
 
+/* RFC 9113, 8.1: the rest of the request is not wanted. */
+static void a_reset_after_a_whole_response_is_no_fault(void **state)
+{
+	const struct h2_request request = {
+		.method = S("POST"), .scheme = S("http"), .authority = S("a"), .path = S("/")};
+	struct given_stream *given;
+
+	(void)state;
+	given_client(S(""));
+	given = given_new(&client);
+	given->stream.response = &given->response;
+	given->to_send = 100;
+	assert_int_equal(
+		h2_request(&client.session, &given->stream, &request, NULL, 0, H2_THEN_BODY),
+		FAULT_NONE);
+	given_pull(&client, 16384);
+	RAW_HEADERS(&raw, H2_FLAG_END_STREAM, 1, {S(":status"), S("413")});
+	raw_number(&raw, H2_FRAME_RST_STREAM, 1, H2_NO_ERROR);
+	feed_and_pull();
+
+	assert_true(given->ended && given->closed);
+	assert_int_equal(given->fault, FAULT_NONE);
+	assert_int_equal(h2_abuse_left(&client.session.abuse), 200);
+	given_stop(&client);
+}
+
 static void a_malformed_response_is_not_told(void **state)
 {
 	struct given_stream *given;
@@ -315,6 +341,7 @@ int main(void)
 		cmocka_unit_test(a_response_is_read),
 		cmocka_unit_test(a_body_that_is_not_what_the_head_says_is_no_body),
 		cmocka_unit_test(a_response_without_a_final_head_is_none),
+		cmocka_unit_test(a_reset_after_a_whole_response_is_no_fault),
 		cmocka_unit_test(a_malformed_response_is_not_told),
 		cmocka_unit_test(a_push_ends_the_connection),
 		cmocka_unit_test(a_stream_that_nobody_opened_ends_the_connection),

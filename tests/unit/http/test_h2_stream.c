@@ -375,28 +375,23 @@ static void small_buffers_make_the_same_bytes_in_all(void **state)
 
 static void streams_take_turns(void **state)
 {
-	struct sent_frame sent = {0};
-	unsigned first = 0;
-	unsigned second = 0;
+	struct h2_options of_client = given_client_options();
+	struct h2_options of_server = h2_options_usual();
 
 	(void)state;
-	given_usual();
+	of_client.stream_window_first_bytes = of_client.stream_window_bytes;
+	of_client.window_bytes = of_client.streams_max * of_client.stream_window_bytes;
+	given_both(&of_client, &of_server);
 	when_requested(&get, NULL, 0, 0);
 	when_requested(&get, NULL, 0, 0);
 	given_talk(&client, &server, SIZE_MAX);
 
-	client.holds = true;
-	/* before the client has said more of windows: 65,535 for each, and a megabyte for all */
 	when_answered(&server.streams[0], 200, 60000);
 	when_answered(&server.streams[1], 200, 60000);
-	server.wire_length = h2_pull(&server.session, server.wire, 8192, server.now_ns);
+	server.wire_length = h2_pull(&server.session, server.wire, 4 * 16500, server.now_ns);
 
-	for (unsigned i = 0; sent_nth(&server, H2_FRAME_DATA, 1, i, &sent); i++)
-		first++;
-	for (unsigned i = 0; sent_nth(&server, H2_FRAME_DATA, 3, i, &sent); i++)
-		second++;
-	assert_int_equal(first, 1);
-	assert_int_equal(second, 1);
+	assert_int_equal(sent_count(&server, H2_FRAME_DATA, 1), 2);
+	assert_int_equal(sent_count(&server, H2_FRAME_DATA, 3), 2);
 	stop_both();
 }
 
@@ -420,6 +415,33 @@ static void a_stream_that_is_not_consumed_gets_its_window_and_no_more(void **sta
 	given_talk(&client, &server, SIZE_MAX);
 
 	assert_int_equal(at_server->stream.held_bytes, options.stream_window_bytes);
+	stop_both();
+}
+
+static void a_stream_is_lent_a_quarter_of_the_rest(void **state)
+{
+	struct h2_options of_client = given_client_options();
+	struct h2_options of_server = h2_options_usual();
+
+	(void)state;
+	of_server.streams_max = 2;
+	of_server.window_bytes = 2 * 4096 + 40000;
+	given_both(&of_client, &of_server);
+	server.holds = true;
+	when_requested(&post, NULL, 0, 100000);
+	when_requested(&post, NULL, 0, 100000);
+	given_talk(&client, &server, SIZE_MAX);
+	h2_consume(&server.streams[0].stream, 4096);
+	h2_consume(&server.streams[1].stream, 4096);
+	given_talk(&client, &server, SIZE_MAX);
+
+	assert_int_equal(server.streams[0].stream.held_bytes, 4096 + 10000);
+	assert_int_equal(server.streams[1].stream.held_bytes, 4096 + 7500);
+	/* what the one gives back the other gets */
+	h2_release(&server.streams[0].stream);
+	h2_consume(&server.streams[1].stream, 4096 + 7500);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_int_equal(server.streams[1].stream.held_bytes, 4096 + 10000);
 	stop_both();
 }
 
@@ -755,6 +777,7 @@ int main(void)
 		cmocka_unit_test(small_buffers_make_the_same_bytes_in_all),
 		cmocka_unit_test(streams_take_turns),
 		cmocka_unit_test(a_stream_that_is_not_consumed_gets_its_window_and_no_more),
+		cmocka_unit_test(a_stream_is_lent_a_quarter_of_the_rest),
 		cmocka_unit_test(any_number_of_stalled_streams_leaves_the_others_their_window),
 		cmocka_unit_test(what_a_released_stream_held_is_given_back),
 		cmocka_unit_test(a_reset_of_the_client_closes_the_stream_of_the_server),
