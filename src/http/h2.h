@@ -151,8 +151,8 @@ struct h2_options {
 		stall_ns; /* a stream that has bytes to send makes no progress for so long: reset */
 };
 
-/* The numbers of the security spec, for a server on a plain port. */
-struct h2_options h2_options_usual(void);
+/* The numbers of the security spec, for plain connections. */
+struct h2_options h2_options_usual(enum h2_side side);
 
 struct h2_session {
 	/* may be read */
@@ -234,7 +234,8 @@ uint32_t h2_streams_allowed(const struct h2_session *session);
 
 /* ---- streams ----
  * Those that send return FAULT_NONE; WRITER_CHECK for a head that may not be sent, OUT_OF_MEMORY, or the
- * fault of a stream that is gone. Names and values are kept until on_closed. */
+ * fault of a stream that is gone. Names and values are kept until on_closed. A head of more than 288 KiB
+ * is found too large when it is about to go out, and the stream is reset. */
 
 enum h2_then { H2_THEN_END, H2_THEN_BODY };
 
@@ -243,7 +244,7 @@ struct h2_request {
 	struct span scheme;
 	struct span authority;
 	struct span path;     /* with its query */
-	struct span protocol; /* of an extended CONNECT; else empty */
+	struct span protocol; /* of an extended CONNECT, where the session has it; else empty */
 };
 
 /* Client. Never more than h2_streams_allowed. */

@@ -400,6 +400,23 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 	return 0;
 }
 
+/* A head that nghttp2 finds too large to be sent; a stream that is being reset ends anyway. The stream of a
+ * request is closed by nghttp2, and the peer, who never saw it, must not get a RST_STREAM for it. */
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *user)
+{
+	struct h2_session *session = user;
+	struct h2_stream *stream = h2_session_stream(session, frame->hd.stream_id);
+
+	(void)ng;
+	(void)error;
+	if (frame->hd.type != NGHTTP2_HEADERS || stream == NULL || stream->resetting)
+		return 0;
+	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
+		h2_reset(stream, H2_INTERNAL_ERROR);
+	stream->fault = is_server(session) ? FAULT_RESPONSE_HEAD_TOO_LARGE : FAULT_HEAD_TOO_LARGE;
+	return 0;
+}
+
 /* ---- DATA, straight into the buffer of the pull ---- */
 
 static ssize_t on_read_length(nghttp2_session *ng, uint8_t type, int32_t id, int32_t session_window,
@@ -489,6 +506,7 @@ nghttp2_session_callbacks *h2_callbacks_new(void)
 	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+	nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, on_read_length);
 	nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);

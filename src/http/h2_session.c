@@ -21,14 +21,23 @@ enum {
 	DRAIN_SECONDS = 1,
 	STALL_SECONDS = 60,
 	SETTINGS_COUNT_MAX = 5,
+	SENT_HEAD_BYTES_MAX = 288 *
+			      1024, /* a response of the largest proxy-buffer-size, and some */
 };
 
-struct h2_options h2_options_usual(void)
+static uint32_t fields_max(enum h2_side side)
 {
+	return side == H2_SERVER ? HEAD_REQUEST_FIELDS_MAX : HEAD_RESPONSE_FIELDS_MAX;
+}
+
+struct h2_options h2_options_usual(enum h2_side side)
+{
+	bool is_server = side == H2_SERVER;
+
 	return (struct h2_options){
-		.side = H2_SERVER,
+		.side = side,
 		.websocket = true,
-		.streams_max = 128,
+		.streams_max = is_server ? 128 : 100,
 		.window_bytes = 1024 * 1024,
 		.stream_window_bytes = 64 * 1024,
 		.stream_window_first_bytes = 4096,
@@ -38,7 +47,7 @@ struct h2_options h2_options_usual(void)
 				.path_bytes = 8192,
 				.field_bytes = 8192,
 				.head_bytes = 32768,
-				.fields = HEAD_REQUEST_FIELDS_MAX,
+				.fields = fields_max(side),
 			},
 		.stall_ns = STALL_SECONDS * SECOND_NS,
 	};
@@ -112,6 +121,7 @@ static nghttp2_option *new_option(void)
 	nghttp2_option_set_no_http_messaging(option, 1);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_outbound_ack(option, ACKS_MAX);
+	nghttp2_option_set_max_send_header_block_length(option, SENT_HEAD_BYTES_MAX);
 	/* judge_section counts them; nghttp2 counts pieces in which the head of one comes, so that a slow
 	 * client with one CONTINUATION would be one too many */
 	nghttp2_option_set_max_continuations(option, SIZE_MAX);
@@ -178,7 +188,7 @@ int h2_session_init(struct h2_session *session, const struct h2_options *options
 	nghttp2_option *option = new_option();
 	int result;
 
-	BUG_ON(options->streams_max == 0 || options->head.fields > HEAD_REQUEST_FIELDS_MAX);
+	BUG_ON(options->streams_max == 0 || options->head.fields > fields_max(options->side));
 	BUG_ON(options->window_bytes > INT32_MAX / 2);
 	BUG_ON((uint64_t)options->streams_max * options->stream_window_first_bytes >
 	       options->window_bytes);

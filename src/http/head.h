@@ -38,18 +38,19 @@ enum { HEAD_REQUEST_FIELDS_MAX = 100, HEAD_RESPONSE_FIELDS_MAX = 200 };
 
 struct request_head {
 	struct span method;
-	struct span target;      /* as received, of any form */
-	struct span host;        /* value of Host as received; {NULL, 0} only in HTTP/1.0 */
+	struct span target; /* as received, of any form */
+	struct span
+		host; /* value of Host, or :authority, as received; {NULL, 0} only in HTTP/1.0 */
 	uint64_t content_length; /* with BODY_LENGTH; 0 with BODY_NONE */
 	enum method method_id;
 	enum body_framing framing;
-	uint8_t version_minor;     /* of HTTP/1: 0 or 1 */
-	bool keep_alive;           /* what version and Connection ask for */
-	bool expect_continue;      /* HTTP/1.1, a body is to come, Expect: 100-continue */
-	bool has_content_length;   /* a Content-Length was there, maybe 0 */
-	bool wants_websocket;      /* H58: a valid WebSocket upgrade */
+	uint8_t version_minor;   /* of HTTP/1: 0 or 1 */
+	bool keep_alive;         /* what version and Connection ask for */
+	bool expect_continue;    /* HTTP/1.1, a body is to come, Expect: 100-continue */
+	bool has_content_length; /* a Content-Length was there, maybe 0 */
+	bool wants_websocket; /* H58: a valid WebSocket upgrade; D9: an extended CONNECT, given as GET */
 	bool accepts_trailers;     /* TE: trailers */
-	struct span websocket_key; /* with wants_websocket */
+	struct span websocket_key; /* with wants_websocket; empty from HTTP/2, which has none */
 	struct header *headers;    /* storage of the caller, HEAD_REQUEST_FIELDS_MAX elements */
 	uint32_t header_count;
 	uint64_t present[(HEADER_COUNT + 63) / 64]; /* bit id: a field with that id is there */

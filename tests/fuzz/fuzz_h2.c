@@ -28,7 +28,7 @@ struct fuzz_stream {
 	struct arena arena;
 	struct request_head request;
 	struct response_head response;
-	struct header headers[HEAD_REQUEST_FIELDS_MAX];
+	struct header headers[HEAD_RESPONSE_FIELDS_MAX];
 	enum fault fault;
 	uint64_t body_bytes;
 	uint64_t body_sum;
@@ -327,13 +327,12 @@ static void request_all(struct fuzz_owner *owner)
 
 static void begin(struct fuzz_owner *owner)
 {
-	struct h2_options options = h2_options_usual();
+	bool is_server = (owner->choice & CHOICE_SERVER) != 0;
+	struct h2_options options = h2_options_usual(is_server ? H2_SERVER : H2_CLIENT);
 	const struct span hello = S("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 				    "\0\0\0\4\0\0\0\0\0"
 				    "\0\0\0\4\1\0\0\0\0");
-	bool is_server = (owner->choice & CHOICE_SERVER) != 0;
 
-	options.side = is_server ? H2_SERVER : H2_CLIENT;
 	options.streams_max = STREAMS / 2;
 	MUST(h2_session_init(&owner->session, &options, &calls, owner, 0) == 0);
 	if (!is_server)

@@ -44,7 +44,7 @@ struct given_stream {
 	struct arena arena;
 	struct request_head request;
 	struct response_head response;
-	struct header headers[HEAD_REQUEST_FIELDS_MAX];
+	struct header headers[HEAD_RESPONSE_FIELDS_MAX];
 
 	/* what came */
 	unsigned heads;
@@ -231,11 +231,7 @@ static inline void given_stop(struct given_side *side)
 
 static inline struct h2_options given_client_options(void)
 {
-	struct h2_options options = h2_options_usual();
-
-	options.side = H2_CLIENT;
-	options.streams_max = 100;
-	return options;
+	return h2_options_usual(H2_CLIENT);
 }
 
 /* ---- the wire between two sessions ---- */

@@ -19,7 +19,7 @@ static inline void given_server_with(const struct h2_options *options)
 
 static inline void given_server(void)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	given_server_with(&options);
 }

@@ -27,7 +27,7 @@ static void rapid_reset_ends_the_connection(void **state)
 
 static void a_stream_counts_until_its_owner_lets_it_go(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	options.streams_max = 2;
@@ -74,7 +74,7 @@ static void streams_that_we_are_made_to_reset_end_the_connection(void **state)
 
 static void what_we_are_made_to_reset_counts_until_it_is_let_go(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	options.streams_max = 1;

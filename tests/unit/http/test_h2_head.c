@@ -149,7 +149,7 @@ static const struct h2_head_limits *usual_limits(void)
 {
 	static struct h2_head_limits limits;
 
-	limits = h2_options_usual().head;
+	limits = h2_options_usual(H2_SERVER).head;
 	return &limits;
 }
 

@@ -10,7 +10,7 @@
 
 static void the_first_frame_announces_the_settings_of_the_spec(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 	struct sent_frame sent = {0};
 
 	(void)state;
@@ -30,7 +30,7 @@ static void the_first_frame_announces_the_settings_of_the_spec(void **state)
 
 static void another_preface_ends_it(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	given_start(&server, &options);
@@ -44,7 +44,7 @@ static void another_preface_ends_it(void **state)
 
 static void settings_come_first(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	given_start(&server, &options);
@@ -63,7 +63,7 @@ static void pieces_of_any_size_make_the_same_request(void **state)
 {
 	(void)state;
 	for (size_t piece = 1; piece < 40; piece++) {
-		struct h2_options options = h2_options_usual();
+		struct h2_options options = h2_options_usual(H2_SERVER);
 
 		given_start(&server, &options);
 		raw.length = 0;
@@ -365,7 +365,7 @@ static void a_section_that_has_ended_has_all_the_time(void **state)
 
 static void settings_have_five_seconds_to_come(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	given_start(&server, &options);
@@ -380,7 +380,7 @@ static void settings_have_five_seconds_to_come(void **state)
 
 static void settings_have_ten_seconds_to_be_acknowledged(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	given_start(&server, &options);
@@ -520,7 +520,7 @@ static void more_than_the_window_resets_the_stream(void **state)
 static void a_client_that_has_not_heard_of_the_settings_has_64_kilobytes(void **state)
 {
 	static char large[16384];
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(large); i++)
@@ -546,7 +546,7 @@ static void a_client_that_has_not_heard_of_the_settings_has_64_kilobytes(void **
 
 static void memory_that_is_out_breaks_the_session_and_nothing_else(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	for (size_t limit = 0; limit < 40000; limit += 97) {

@@ -32,7 +32,7 @@ static void given_both(const struct h2_options *of_client, const struct h2_optio
 static void given_usual(void)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	given_both(&of_client, &of_server);
 }
@@ -235,6 +235,61 @@ static void a_head_that_may_not_be_sent_is_refused(void **state)
 	stop_both();
 }
 
+static void a_large_response_head_arrives_cut_into_frames(void **state)
+{
+	static char large[60000];
+	const struct header header = {.name = S("x-a"), .value = {large, sizeof(large)}};
+	struct h2_options of_client = given_client_options();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
+	struct given_stream *at_client;
+
+	(void)state;
+	memset(large, '!', sizeof(large));
+	of_client.head.field_bytes = of_client.head.head_bytes = 100000;
+	given_both(&of_client, &of_server);
+	at_client = when_requested(&get, NULL, 0, 0);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_int_equal(h2_respond(&server.streams[0].stream, 200, &header, 1, H2_THEN_END),
+			 FAULT_NONE);
+	given_talk(&client, &server, SIZE_MAX);
+
+	assert_int_equal(at_client->response.header_count, 1);
+	assert_int_equal(at_client->response.headers[0].value.len, sizeof(large));
+	assert_true(at_client->ended);
+	stop_both();
+}
+
+static void a_head_that_is_too_large_to_be_sent_resets_its_stream(void **state)
+{
+	static char large[300000];
+	const struct header header = {.name = S("x-a"), .value = {large, sizeof(large)}};
+	struct given_stream *at_client;
+
+	(void)state;
+	memset(large, 'a', sizeof(large));
+	given_usual();
+	at_client = when_requested(&get, NULL, 0, 0);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_int_equal(h2_respond(&server.streams[0].stream, 200, &header, 1, H2_THEN_END),
+			 FAULT_NONE);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_true(server.streams[0].closed);
+	assert_int_equal(server.streams[0].fault, FAULT_RESPONSE_HEAD_TOO_LARGE);
+	assert_int_equal(at_client->fault, FAULT_UPSTREAM_RESET);
+	/* and of a request */
+	at_client = when_requested(&get, &header, 1, 0);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_true(at_client->closed);
+	assert_int_equal(at_client->fault, FAULT_HEAD_TOO_LARGE);
+	assert_int_equal(client.session.unsent, 0);
+	/* of which the server has heard nothing */
+	when_requested(&get, NULL, 0, 0);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_int_equal(server.session.fault, FAULT_NONE);
+	assert_true(server.streams[1].ended);
+	stop_both();
+}
+
 static void a_request_that_may_not_be_sent_is_refused(void **state)
 {
 	static const struct h2_request bad[] = {
@@ -292,7 +347,7 @@ static void check_bodies(const struct h2_options *of_client, const struct h2_opt
 static void bodies_of_megabytes_go_through(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	check_bodies(&of_client, &of_server, 5000000, SIZE_MAX);
@@ -301,7 +356,7 @@ static void bodies_of_megabytes_go_through(void **state)
 static void bodies_of_megabytes_go_through_tiny_windows(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	of_client.streams_max = of_server.streams_max = 4;
@@ -314,7 +369,7 @@ static void bodies_of_megabytes_go_through_tiny_windows(void **state)
 static void bodies_go_through_byte_by_byte(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	check_bodies(&of_client, &of_server, 70000, 1);
@@ -376,7 +431,7 @@ static void small_buffers_make_the_same_bytes_in_all(void **state)
 static void streams_take_turns(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	of_client.stream_window_first_bytes = of_client.stream_window_bytes;
@@ -399,7 +454,7 @@ static void streams_take_turns(void **state)
 
 static void a_stream_that_is_not_consumed_gets_its_window_and_no_more(void **state)
 {
-	struct h2_options options = h2_options_usual();
+	struct h2_options options = h2_options_usual(H2_SERVER);
 	struct given_stream *at_server = &server.streams[0];
 
 	(void)state;
@@ -421,7 +476,7 @@ static void a_stream_that_is_not_consumed_gets_its_window_and_no_more(void **sta
 static void a_stream_is_lent_a_quarter_of_the_rest(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	of_server.streams_max = 2;
@@ -449,7 +504,7 @@ static void a_stream_is_lent_a_quarter_of_the_rest(void **state)
 static void any_number_of_stalled_streams_leaves_the_others_their_window(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 	struct given_stream *last;
 	struct given_stream *at_server;
 
@@ -741,7 +796,7 @@ static void streams_of_a_connection_that_is_gone_are_closed(void **state)
 static void the_peer_says_how_many_streams_it_takes(void **state)
 {
 	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	of_server.streams_max = 3;
@@ -769,6 +824,8 @@ int main(void)
 		cmocka_unit_test(trailers_travel_both_ways),
 		cmocka_unit_test(trailers_may_follow_an_empty_body),
 		cmocka_unit_test(a_head_that_may_not_be_sent_is_refused),
+		cmocka_unit_test(a_large_response_head_arrives_cut_into_frames),
+		cmocka_unit_test(a_head_that_is_too_large_to_be_sent_resets_its_stream),
 		cmocka_unit_test(a_request_that_may_not_be_sent_is_refused),
 		cmocka_unit_test(bodies_of_megabytes_go_through),
 		cmocka_unit_test(bodies_of_megabytes_go_through_tiny_windows),
