@@ -32,7 +32,7 @@ static const char words[FAULT_COUNT][WORD_SIZE] = {
 
 static const struct fault_facts facts[FAULT_COUNT] = {
 #define FAULT(name, side, retry, status, h2_error, text) \
-	{words[FAULT_##name], text, status, FAULT_SIDE_##side, FAULT_RETRY_##retry},
+	{words[FAULT_##name], text, status, FAULT_SIDE_##side, FAULT_RETRY_##retry, H2_##h2_error},
 #include "http/fault.def"
 #undef FAULT
 };

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "http/h2_error.h"
+
 enum fault {
 #define FAULT(name, side, retry, status, h2_error, text) FAULT_##name,
 #include "http/fault.def"
@@ -19,8 +21,9 @@ struct fault_facts {
 	const char *word; /* "no_route": log, metric, reference */
 	const char *text; /* one sentence, no full stop */
 	uint16_t status;
-	uint8_t side;  /* enum fault_side */
-	uint8_t retry; /* enum fault_retry */
+	uint8_t side;     /* enum fault_side */
+	uint8_t retry;    /* enum fault_retry */
+	uint8_t h2_error; /* enum h2_error: how a stream of HTTP/2 ends for it */
 };
 
 const struct fault_facts *fault_facts(enum fault fault);

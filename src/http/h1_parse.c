@@ -5,13 +5,13 @@
 
 #include <string.h>
 
+#include "http/field.h"
 #include "http/h1_reader.h"
 #include "http/scan.h"
 #include "http/token.h"
 #include "http/websocket.h"
 
 enum {
-	METHOD_BYTES_MAX = 24, /* H17 */
 	VERSION_BYTES = 8,
 	STATUS_MIN = 100,
 	STATUS_MAX = 599,
@@ -47,43 +47,6 @@ static enum fault read_version(struct span version, uint8_t *minor)
 	return FAULT_NONE;
 }
 
-static enum method method_find(struct span method)
-{
-	static const struct {
-		char name[8];
-		enum method id;
-	} methods[] = {
-		{"GET", METHOD_GET},         {"POST", METHOD_POST},     {"HEAD", METHOD_HEAD},
-		{"PUT", METHOD_PUT},         {"DELETE", METHOD_DELETE}, {"PATCH", METHOD_PATCH},
-		{"OPTIONS", METHOD_OPTIONS},
-	};
-	char name[8] = {0};
-
-	if (method.len >= sizeof(name))
-		return METHOD_OTHER;
-	for (size_t i = 0; i < method.len; i++)
-		name[i] = method.ptr[i];
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (memcmp(name, methods[i].name, sizeof(name)) == 0)
-			return methods[i].id;
-	return METHOD_OTHER;
-}
-
-/* H17 to H19, for a method that is a token. */
-static enum fault read_method(struct span method, enum method *id)
-{
-	*id = method_find(method);
-	if (*id != METHOD_OTHER)
-		return FAULT_NONE;
-	if (method.len > METHOD_BYTES_MAX || !token_is(method, TOKEN_METHOD) ||
-	    !token_byte_is(method.ptr[0], TOKEN_UPPER))
-		return FAULT_UNKNOWN_METHOD;
-	if (span_equals(method, S("CONNECT")) || span_equals(method, S("TRACE")) ||
-	    span_equals(method, S("TRACK")))
-		return FAULT_METHOD_NOT_ALLOWED;
-	return FAULT_NONE;
-}
-
 /* H11 to H19, H27, H28. Grammar before meaning: 400 before 505, 501 and 405. */
 static enum fault read_request_line(struct span line, struct request_head *head)
 {
@@ -109,7 +72,7 @@ static enum fault read_request_line(struct span line, struct request_head *head)
 	fault = read_version((struct span){at, (size_t)(end - at)}, &head->version_minor);
 	if (fault != FAULT_NONE)
 		return fault;
-	return read_method(head->method, &head->method_id);
+	return method_parse(head->method, &head->method_id);
 }
 
 /* The request line, behind at most one empty line (H5). */
@@ -139,14 +102,11 @@ static enum fault read_first_line(const struct h1_reader *reader, struct request
 /* H56, H57. */
 static enum fault read_expectation(const struct h1_reader *reader, struct request_head *head)
 {
-	const struct header *header;
-	uint32_t at = 0;
-
 	if (!h1_reader_has(reader, HEADER_EXPECT))
 		return FAULT_NONE;
-	while ((header = h1_reader_next(reader, HEADER_EXPECT, &at)) != NULL)
-		if (!span_equals_nocase(header->value, S("100-continue")))
-			return FAULT_EXPECTATION_FAILED;
+	if (!field_each_says(reader->headers, *reader->header_count, HEADER_EXPECT,
+			     S("100-continue")))
+		return FAULT_EXPECTATION_FAILED;
 	head->expect_continue = head->version_minor == 1 && head->framing != BODY_NONE;
 	return FAULT_NONE;
 }

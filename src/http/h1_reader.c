@@ -4,15 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
+#include "http/field.h"
 #include "http/scan.h"
 #include "http/token.h"
 
 enum {
 	CRLF_BYTES = 2,
-	FIELD_OVERHEAD_BYTES = 32,   /* counted for each field (security spec, 3.7) */
-	LENGTH_DIGITS_MAX = 19,      /* H41 */
 	CONNECTION_OPTIONS_MAX = 64, /* each is compared with each field: bounds that work */
-	LOOKALIKE_BYTES_MAX = 64,    /* no name of ours is as long */
 };
 
 static_assert(HEADER_HOST < 64 && HEADER_CONTENT_LENGTH < 64 && HEADER_TRANSFER_ENCODING < 64,
@@ -97,38 +95,13 @@ static enum fault repeated_fault(enum header_id id)
 					   : FAULT_BAD_TRANSFER_ENCODING; /* H43 */
 }
 
-/* What becomes of the field for which a reader that takes '_' (and its like) for '-' takes this name. */
-static enum header_way way_of_lookalike(const struct h1_reader *reader, struct span name)
+static struct field_names rules_of_names(const struct h1_reader *reader)
 {
-	char plain[LOOKALIKE_BYTES_MAX];
-	enum header_id id;
-
-	if (name.len > sizeof(plain))
-		return HEADER_WAY_PASS;
-	for (size_t i = 0; i < name.len; i++)
-		plain[i] = token_byte_is(name.ptr[i], TOKEN_PLAIN) ? name.ptr[i] : '-';
-	id = header_find((struct span){plain, name.len});
-	return reader->is_response ? header_response_way(id) : header_request_way(id);
-}
-
-/* H9: a name of other characters than letters, digits and '-'. */
-static enum fault judge_odd_name(const struct h1_reader *reader, struct header *header)
-{
-	bool keep = reader->keep_odd_names;
-	enum header_way way;
-
-	if (!keep && reader->limits->underscores) {
-		keep = true;
-		for (size_t i = 0; i < header->name.len; i++)
-			keep &= header->name.ptr[i] == '_' ||
-				token_byte_is(header->name.ptr[i], TOKEN_PLAIN);
-	}
-	way = keep ? way_of_lookalike(reader, header->name) : HEADER_WAY_PASS;
-	/* a response's lookalike of a hop-by-hop field goes the way of that field; requests are stricter */
-	header->dropped = !keep || (reader->is_response && way == HEADER_WAY_HOP);
-	if (reader->is_response)
-		return way == HEADER_WAY_FRAMING ? FAULT_BAD_FIELD : FAULT_NONE;
-	return way == HEADER_WAY_PASS ? FAULT_NONE : FAULT_BAD_FIELD;
+	return (struct field_names){
+		.underscores = reader->limits->underscores,
+		.keep_odd = reader->keep_odd_names,
+		.is_response = reader->is_response,
+	};
 }
 
 /* Takes a line apart (H6 to H9) and adds it to the list. */
@@ -162,7 +135,7 @@ static enum fault add_field(const struct h1_reader *reader, struct span line)
 		return repeated_fault((enum header_id)header->id);
 	reader->present[header->id / 64] |= bit;
 	(*reader->header_count)++;
-	return is_plain ? FAULT_NONE : judge_odd_name(reader, header);
+	return is_plain ? FAULT_NONE : field_judge_odd_name(rules_of_names(reader), header);
 }
 
 enum fault h1_reader_fields(const struct h1_reader *reader, bool *complete)
@@ -234,17 +207,6 @@ struct span h1_reader_kept_value(const struct h1_reader *reader, enum header_id 
 
 /* ---- framing ---- */
 
-/* H40 to H42. */
-static bool read_length(struct span value, uint64_t *length)
-{
-	uint64_t sum;
-
-	if (value.len > LENGTH_DIGITS_MAX || !span_to_u64(value, &sum) || sum > INT64_MAX)
-		return false;
-	*length = sum;
-	return true;
-}
-
 /* H43, for a value that is not "chunked" itself. */
 static enum fault judge_codings(struct span value)
 {
@@ -271,7 +233,7 @@ enum fault h1_reader_framing(const struct h1_reader *reader, uint8_t version_min
 	*framing = (struct h1_framing){0};
 	if (length != NULL && coding != NULL)
 		return FAULT_AMBIGUOUS_FRAMING;
-	if (length != NULL && !read_length(length->value, &framing->length))
+	if (length != NULL && !field_length_parse(length->value, &framing->length))
 		return FAULT_BAD_CONTENT_LENGTH;
 	framing->has_length = length != NULL;
 	if (coding == NULL)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The message form in which the protocols of both sides meet: a head, a body that flows, trailers.
  *
- * HTTP/1.1 fills it now, HTTP/2 and 3 later; exchange reads nothing else. Spans are borrowed from
- * the bytes that were parsed and live as long as those stay where they are.
+ * HTTP/1.1 and HTTP/2 fill it; exchange reads nothing else. Spans of HTTP/1.1 are borrowed from the
+ * bytes that were parsed and live as long as those stay where they are; those of HTTP/2 lie in the
+ * arena of the stream's owner.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "http/fault.h"
 #include "http/header.h"
 
 enum method {
@@ -28,7 +30,7 @@ enum method {
 enum body_framing {
 	BODY_NONE,    /* there is none */
 	BODY_LENGTH,  /* content_length bytes; at least 1 */
-	BODY_CHUNKED, /* until the last chunk */
+	BODY_CHUNKED, /* until the last chunk; in HTTP/2 until the end of the stream */
 	BODY_CLOSE,   /* responses only: until the connection ends */
 };
 
@@ -36,18 +38,19 @@ enum { HEAD_REQUEST_FIELDS_MAX = 100, HEAD_RESPONSE_FIELDS_MAX = 200 };
 
 struct request_head {
 	struct span method;
-	struct span target;      /* as received, of any form */
-	struct span host;        /* value of Host as received; {NULL, 0} only in HTTP/1.0 */
+	struct span target; /* as received, of any form */
+	struct span
+		host; /* value of Host, or :authority, as received; {NULL, 0} only in HTTP/1.0 */
 	uint64_t content_length; /* with BODY_LENGTH; 0 with BODY_NONE */
 	enum method method_id;
 	enum body_framing framing;
-	uint8_t version_minor;     /* of HTTP/1: 0 or 1 */
-	bool keep_alive;           /* what version and Connection ask for */
-	bool expect_continue;      /* HTTP/1.1, a body is to come, Expect: 100-continue */
-	bool has_content_length;   /* a Content-Length was there, maybe 0 */
-	bool wants_websocket;      /* H58: a valid WebSocket upgrade */
+	uint8_t version_minor;   /* of HTTP/1: 0 or 1 */
+	bool keep_alive;         /* what version and Connection ask for */
+	bool expect_continue;    /* HTTP/1.1, a body is to come, Expect: 100-continue */
+	bool has_content_length; /* a Content-Length was there, maybe 0 */
+	bool wants_websocket; /* H58: a valid WebSocket upgrade; D9: an extended CONNECT, given as GET */
 	bool accepts_trailers;     /* TE: trailers */
-	struct span websocket_key; /* with wants_websocket */
+	struct span websocket_key; /* with wants_websocket; empty from HTTP/2, which has none */
 	struct header *headers;    /* storage of the caller, HEAD_REQUEST_FIELDS_MAX elements */
 	uint32_t header_count;
 	uint64_t present[(HEADER_COUNT + 63) / 64]; /* bit id: a field with that id is there */
@@ -71,6 +74,9 @@ struct response_head {
 
 /* GET, HEAD, OPTIONS, PUT and DELETE; for others false, though RFC 9110, 9.2.2 has TRACE too. */
 bool method_is_idempotent(enum method method);
+
+/* The id of a method that is a token (RFC 9110, 5.6.2), and whether it is served: H17 to H19. */
+enum fault method_parse(struct span method, enum method *id);
 
 /* "GET" … or "_OTHER": a label with few values. */
 const char *method_label(enum method method);

@@ -41,6 +41,8 @@ static void facts_are_those_of_the_line_in_the_def_file(void **state)
 	assert_int_equal(unknown->status, 501);
 	assert_int_equal(unknown->side, FAULT_SIDE_DOWNSTREAM);
 	assert_int_equal(unknown->retry, FAULT_RETRY_NEVER);
+	assert_int_equal(refused->h2_error, H2_INTERNAL_ERROR);
+	assert_int_equal(unknown->h2_error, H2_PROTOCOL_ERROR);
 }
 
 static void every_fault_but_none_answers_with_an_error_status(void **state)
