@@ -86,7 +86,9 @@ TYPES = {
     "COUNT": "number", "COUNT_OR_NONE": "number; 0: off", "SIZE": "size: `512`, `8k`, `10m`; 0: no limit",
     "BUFFER_SIZE": "size", "BOOL": "`true`, `false`", "SWITCH_ON": "`true`, `false`",
     "SWITCH_OFF": "`true`, `false`", "HEADER_BUFFERS": "number and size", "RETRY_CASES": "words",
-    "NETWORKS": "addresses and networks, apart by commas",
+    "NETWORKS": "addresses and networks, apart by commas", "REDIRECT_CODE": "status",
+    "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "WORDS": "names with colons", "DIGITS": "seconds",
+    "PATHS": "paths, apart by commas",
 }
 
 # What an obeyed key means, and its default. A key that is missing here is an error of this program.
@@ -131,6 +133,29 @@ KEYS = {
     "use-forwarded-headers": ("false", "believe `X-Forwarded-*` of trusted peers: see `proxy-real-ip-cidr`"),
     "worker-shutdown-timeout": ("240s", "how long a worker that is told to stop may finish what is in progress; "
                                         "`--shutdown-grace-period` bounds it"),
+    "force-ssl-redirect": (
+        "false",
+        "plain requests are redirected to https although the host has no TLS; the annotation of the same name wins"),
+    "hsts": ("true", "what routes answer over TLS has the field `Strict-Transport-Security`"),
+    "hsts-include-subdomains": ("true", "its `includeSubDomains`"),
+    "hsts-max-age": ("31536000", "its `max-age`, in seconds"),
+    "hsts-preload": ("false", "its `preload`"),
+    "http-redirect-code": ("308", "status of redirects to https, 300 to 308"),
+    "http2-max-concurrent-streams": ("128", "streams that a client may have open at once"),
+    "no-tls-redirect-locations": (
+        "/.well-known/acme-challenge",
+        "beginnings of paths, with commas, that are not redirected to https"),
+    "ssl-ciphers": ("ECDHE with AES-GCM or ChaCha20", "ciphers of TLS 1.2, as OpenSSL names them"),
+    "ssl-ecdh-curve": ("X25519, P-256, P-384", "groups for the exchange of keys, as OpenSSL names them"),
+    "ssl-protocols": ("TLSv1.2 TLSv1.3", "versions that are spoken; older words are passed over"),
+    "ssl-redirect": (
+        "true",
+        "plain requests for hosts in `spec.tls` are redirected to https; the annotation of the same name wins"),
+    "ssl-reject-handshake": (
+        "false",
+        "a client that asks for a name of no host is refused instead of getting the default certificate"),
+    "ssl-session-tickets": ("false", "clients may resume by ticket"),
+    "use-http2": ("true", "HTTP/2 is offered to clients over TLS"),
 }
 
 CLASSES = [
@@ -194,6 +219,19 @@ ANNOTATION_CLASSES = [
 ]
 
 
+# What an obeyed annotation means. One that is missing here is an error of this program.
+ANNOTATIONS = {
+    "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
+    "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
+}
+
+
+def obeyed_annotations():
+    return table(["annotation", "meaning"],
+                 [[code(string(name)), ANNOTATIONS[string(name)]]
+                  for name, _ in calls("model/annotation.def", "ANNOTATION_VALUE")])
+
+
 def annotations():
     found = calls("model/annotation.def", "ANNOTATION")
     assert {call[1] for call in found} <= {word for word, _ in ANNOTATION_CLASSES}, \
@@ -234,8 +272,12 @@ without closing a connection. A value that does not parse leaves the default, an
 
 ## Annotations
 
-Annotations of ingress-nginx begin with `nginx.ingress.kubernetes.io/`. Ingot knows all of them and obeys none yet; what
-happens depends on what the annotation is for. An unknown one is told with the nearest known name (IGT1201).
+Annotations of ingress-nginx begin with `nginx.ingress.kubernetes.io/`. An unknown one is told with the nearest known name
+(IGT1201), a value that does not fit leaves what the ConfigMap says (IGT1205). These are obeyed:
+
+{obeyed_annotations()}
+
+All others are known and not obeyed yet; what happens depends on what the annotation is for.
 
 {annotations()}
 """

@@ -84,7 +84,7 @@ def test_workers_keep_no_more_tables_than_requests_use(shop):
     for number in range(SWAPS):
         swap_routes(shop, number)
 
-    assert at_rest == 2 * WORKERS
+    assert at_rest == 3 * WORKERS
     assert mapped_segments(shop) <= at_rest + WORKERS
     for client in websockets:
         client.close()
