@@ -24,15 +24,17 @@ const struct endpoint_record *round_robin_pick(struct balance *balance,
 {
 	uint32_t skipped = 0;
 	uint32_t *turn;
+	uint32_t at;
 
 	BUG_ON(choice->count == 0);
 	know_upstream(balance, choice->upstream);
 	turn = &balance->turns[choice->upstream];
-	while (skipped < choice->count &&
-	       balance_avoids(choice, &choice->endpoints[(*turn + skipped) % choice->count]))
+	at = *turn % choice->count;
+	while (skipped < choice->count && balance_avoids(choice, &choice->endpoints[at])) {
+		at = at + 1 < choice->count ? at + 1 : 0;
 		skipped++;
-	if (skipped == choice->count)
-		skipped = 0; /* there is no other one */
-	*turn += skipped + 1;
-	return &choice->endpoints[(*turn - 1) % choice->count];
+	}
+	/* where all are avoided, the first one has its turn after all */
+	*turn += skipped < choice->count ? skipped + 1 : 1;
+	return &choice->endpoints[at];
 }
