@@ -322,7 +322,7 @@ of a response went to the client, nothing is.
 # ------------------------------------------------------------------ diagnostics
 
 DIAGNOSTIC_GROUPS = [
-    (10, "Documents"), (11, "Host and path"), (12, "Annotations"), (13, "Backends"), (21, "Conflicts"),
+    (10, "Documents"), (11, "Host and path"), (12, "Annotations"), (13, "Backends"), (14, "Certificates"), (21, "Conflicts"),
     (22, "Classes"), (81, "ConfigMap"),
 ]
 

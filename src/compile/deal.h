@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Things with names, dealt out into shards: which there are, and which shards are to be compiled. Hosts and certificates.
- * For compile alone.
+/* Things with names, dealt out into shards: which there are, and which shards are to be compiled. Hosts and
+ * certificates. For compile alone.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificate that serves where no other does: made by ourselves, trusted by nobody (compat spec, 17.2). Made at the
- * first start and kept in the state directory, so that it is the same after a restart.
+/* The certificate that serves where no other does: made by ourselves, trusted by nobody (compat spec, 17.2). Made
+ * at the first start and kept in the state directory, so that it is the same after a restart.
  */
 #pragma once
 

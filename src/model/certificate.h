@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates of Secrets: read once, held by those who serve with them (compat spec, 17.1 and 17.4). A Secret that becomes
- * unusable leaves the last good certificate in service. Private to model/.
+/* Certificates of Secrets: read once, held by those who serve with them (compat spec, 17.1 and 17.4). A Secret that
+ * becomes unusable leaves the last good certificate in service. Private to model/.
  */
 #pragma once
 
@@ -19,13 +19,13 @@ struct certificate {
 	char name[];
 };
 
-/* What spec.tls of an Ingress offers. The intent holds the certificates and is noted for their Secrets; Secrets that are
- * missing are reported. Lies in the arena of the update. */
+/* What spec.tls of an Ingress offers. The intent holds the certificates and is noted for their Secrets; Secrets
+ * that are missing are reported. Lies in the arena of the update. */
 struct certificate_offers *certificate_offers_new(struct build *build, struct intent *intent);
 void certificate_offers_free(struct certificate_offers *offers);
 
-/* Whether the host, in lower case, is in spec.tls by name or by a certificate; chosen: by kind, NULL: the default ones. A
- * certificate that does not cover a host that it is named for is reported. */
+/* Whether the host, in lower case, is in spec.tls by name or by a certificate; chosen: by kind, NULL: the default
+ * ones. A certificate that does not cover a host that it is named for is reported. */
 bool certificate_choose(const struct certificate_offers *offers, struct span host,
 			struct certificate *chosen[static MODEL_CERTIFICATE_KIND_COUNT]);
 

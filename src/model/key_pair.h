@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a Secret with a certificate holds: read, judged, and brought into the form in which workers decode it (compat spec,
- * 17.4; security spec, K3 and K5). Private to model/.
+/* What a Secret with a certificate holds: read, judged, and brought into the form in which workers decode it
+ * (compat spec, 17.4; security spec, K3 and K5). Private to model/.
  */
 #pragma once
 

@@ -33,7 +33,8 @@ struct model_options {
 	bool tenant_destinations_free; /* endpoints may be loopback and the like: a directory is trusted */
 	struct span
 		default_certificate; /* --default-ssl-certificate "namespace/name"; empty: none */
-	/* What serves where no other certificate does, as workers decode it (DER, PKCS #8); an ECDSA key. Empty: nothing does. */
+	/* What serves where no other certificate does, as workers decode it (DER, PKCS #8); an ECDSA key. Empty:
+	 * nothing does. */
 	struct span fallback_chain;
 	struct span fallback_key;
 };

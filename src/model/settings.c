@@ -391,20 +391,16 @@ static const char *accepted(enum key_type type)
 		[TYPE_TIME] = "it takes a time, for example \"90s\" or \"1h 30m\"",
 		[TYPE_COUNT] = "it takes a whole number from 1 on, for example \"1000\"",
 		[TYPE_COUNT_OR_NONE] = "it takes a whole number, for example \"3\", or \"0\"",
-		[TYPE_SIZE] =
-			"it takes a number with k, m or g, no space, for example \"10m\"; \"0\" "
-			"is no limit",
-		[TYPE_BUFFER_SIZE] =
-			"it takes a number with k or m, no space, at most 16m, for example "
-			"\"8k\"",
+		[TYPE_SIZE] = "it takes a number with k, m or g, no space, for example \"10m\"; "
+			      "\"0\": none",
+		[TYPE_BUFFER_SIZE] = "it takes a number with k or m, no space, at most 16m: \"8k\"",
 		[TYPE_BOOL] = "it takes \"true\" or \"false\"",
 		[TYPE_SWITCH_ON] = "it takes \"true\" or \"false\"",
 		[TYPE_SWITCH_OFF] = "it takes \"true\" or \"false\"",
 		[TYPE_HEADER_BUFFERS] = "it takes a number and a size, for example \"4 8k\"",
 		[TYPE_RETRY_CASES] =
 			"it takes words such as \"error timeout http_503\", or \"off\"",
-		[TYPE_NETWORKS] = "it takes addresses and networks with commas, for example "
-				  "\"10.0.0.0/8,192.0.2.1\"",
+		[TYPE_NETWORKS] = "it takes addresses and networks with commas: \"10.0.0.0/8,::1\"",
 		[TYPE_REDIRECT_CODE] = "it takes a status from 300 to 308",
 		[TYPE_TLS_VERSIONS] = "it takes \"TLSv1.2\", \"TLSv1.3\" or both",
 		[TYPE_WORDS] = "it takes names with colons, as OpenSSL has them",

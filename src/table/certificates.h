@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The `certificates` segment: chains and private keys, by the id that routes name them with. It holds secrets: it goes to
- * workers alone, and nobody else reads, stores or prints it (security spec, 2.4). Read-only and shared, as
+/* The `certificates` segment: chains and private keys, by the id that routes name them with. It holds secrets: it
+ * goes to workers alone, and nobody else reads, stores or prints it (security spec, 2.4). Read-only and shared, as
  * routes.h says.
  *
  * A certificate is in the shard that the lowest bits of its id's first word name.
@@ -23,7 +23,8 @@ enum certificate_kind {
 	CERTIFICATE_KIND_COUNT
 };
 
-/* Made of the name of the Secret by a hash that nobody can make collide: the same in each life of control. Zero: none. */
+/* Made of the name of the Secret by a hash that nobody can make collide: the same in each life of control. Zero:
+ * none. */
 struct certificate_id {
 	uint64_t words[2];
 };

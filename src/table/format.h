@@ -20,8 +20,8 @@
  *         64  8×n   sections: offset and count of elements each; which they are: enum …_section
  *
  * Every section begins at a multiple of 16 and holds structs of one kind, declared in routes.h,
- * endpoints.h and certificates.h, but for the last, which is bytes: the text that table_spans point into. Sections lie in
- * the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
+ * endpoints.h and certificates.h, but for the last, which is bytes: the text that table_spans point into. Sections
+ * lie in the order of their enum without gaps but for the zero bytes up to that multiple, and the segment ends
  * with such zeros too: a content has one form, so equal contents are equal bytes.
  *
  * Shards of one set that lie one behind the other, in ascending order, are a bundle: what is sealed, sent, and

@@ -51,7 +51,8 @@ def mapped_segments(ingot):
     """As the workers count them, which must be as many as the kernel has mapped for tables."""
     counted = ingot.metrics().get("ingot_table_segments_mapped")
     mapped = sum(process.mapping_count(pid, "memfd:ingot-routes") +
-                 process.mapping_count(pid, "memfd:ingot-endpoints") for pid in ingot.worker_pids)
+                 process.mapping_count(pid, "memfd:ingot-endpoints") +
+                 process.mapping_count(pid, "memfd:ingot-certificates") for pid in ingot.worker_pids)
     assert mapped == counted
     return counted
 
