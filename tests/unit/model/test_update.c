@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "given_certificates.h"
 #include "kube/manifest.h"
 
 static const struct model_options options = {
@@ -209,6 +210,13 @@ static void add_host(struct text *text, const struct model_host *host)
 	for (const struct model_route *route = host->first; route != NULL; route = route->next)
 		add_route(text, host, index++, route);
 	assert_int_equal(index, host->route_count);
+	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+		const struct model_certificate *certificate = host->certificates[kind];
+
+		add_text(text, "host '%.*s' tls %d certificate %u '%.*s'", SPAN(host->by_name.key),
+			 host->has_tls, kind,
+			 SPAN(certificate == NULL ? S("-") : certificate->by_name.key));
+	}
 }
 
 static void add_upstream(struct text *text, const struct model_upstream *upstream)
@@ -234,6 +242,15 @@ static void describe(struct text *text, const struct model *model)
 	list_for_each (link, &model->upstreams)
 		add_upstream(text, container_of(link, struct model_upstream, link));
 	assert_int_equal(model->route_count, routes);
+	list_for_each (link, &model->certificates) {
+		const struct model_certificate *certificate = container_of(
+			link, struct model_certificate, link);
+
+		add_text(text, "certificate %.*s of %zu bytes, digest %02x%02x%02x%02x",
+			 SPAN(certificate->by_name.key), certificate->chain.len,
+			 certificate->digest[0], certificate->digest[1], certificate->digest[2],
+			 certificate->digest[3]);
+	}
 	add_text(text, "ingresses %u, hosts %zu, upstreams %zu, timeout %u", model->ingress_count,
 		 model->hosts_by_name.count, model->upstreams_by_key.count,
 		 model->settings.keep_alive_timeout_ms);
@@ -422,6 +439,20 @@ static void add_annotations(struct buf *text)
 	buf_printf(text, ", annotations: {%s}", kinds[pick(9)]);
 }
 
+static void add_tls(struct buf *text)
+{
+	unsigned entries = pick(3);
+
+	if (pick(3) > 0 || entries == 0)
+		return;
+	buf_add(text, S("  tls:\n"));
+	for (unsigned i = 0; i < entries; i++) {
+		buf_add(text, S("  - hosts: ["));
+		add_host_name(text);
+		buf_printf(text, "]\n    secretName: t%u\n", pick(4));
+	}
+}
+
 /* An Ingress of one of two namespaces and of one of few ages. */
 static void write_ingress(struct buf *text)
 {
@@ -440,6 +471,7 @@ static void write_ingress(struct buf *text)
 		add_backend(text);
 		buf_add(text, S("\n"));
 	}
+	add_tls(text);
 	if (rules > 0)
 		buf_add(text, S("  rules:\n"));
 	for (unsigned i = 0; i < rules; i++) {
@@ -472,9 +504,39 @@ static void write_service(struct buf *text)
 		   specs[pick(7)]);
 }
 
+/* Lines of a PEM text within a block of YAML. */
+static void add_pem(struct buf *text, struct span pem)
+{
+	while (pem.len > 0)
+		buf_printf(text, "    %.*s\n", SPAN(span_cut(&pem, '\n')));
+}
+
+/* Always a good one: a bad one would leave the last good one in service, which a fresh start does not know. */
+static void write_secret(struct buf *text)
+{
+	static const char *const names[] = {"a.example", "*.example", "b.example"};
+	static struct tls_identity identities[3];
+	unsigned which = pick(3);
+
+	if (identities[which].key.len == 0)
+		identities[which] = given_identity(
+			NULL, &(struct given_certificate){
+				      .name = names[which], .days_from = -3000, .days_to = 3000});
+	buf_printf(text,
+		   "apiVersion: v1\nkind: Secret\nmetadata: {name: t%u, namespace: n%u}\n"
+		   "stringData:\n  tls.crt: |\n",
+		   pick(4), pick(2));
+	add_pem(text, identities[which].chain);
+	buf_add(text, S("  tls.key: |\n"));
+	add_pem(text, identities[which].key);
+}
+
 static void write_other(struct buf *text)
 {
-	switch (pick(3)) {
+	switch (pick(6)) {
+	case 3 ... 5:
+		write_secret(text);
+		break;
 	case 0:
 		buf_printf(text,
 			   "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: "
@@ -518,8 +580,12 @@ static void change_something(struct world *world)
 	case 7 ... 10:
 		write_service(&text);
 		break;
-	case 11:
+	case 11 ... 12:
 		write_other(&text);
+		break;
+	case 13:
+		snprintf(name, sizeof(name), "t%u", pick(4));
+		store_delete(&world->store, OBJECT_SECRET, span_from(namespace), span_from(name));
 		break;
 	default:
 		write_ingress(&text);

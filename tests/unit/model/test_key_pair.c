@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/key_pair.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "given_certificates.h"
+
+static void assert_refused(struct span chain, struct span key, const char *reason)
+{
+	struct key_pair pair;
+	struct error err = {0};
+
+	assert_int_equal(key_pair_read(&pair, chain, key, &err), -1);
+	if (strstr(err.text, reason) == NULL)
+		fail_msg("\"%s\", expected: %s", err.text, reason);
+	assert_null(pair.chain.ptr);
+	assert_null(pair.key.ptr);
+}
+
+static void a_pair_is_read_with_kind_names_and_times(void **state)
+{
+	struct tls_identity ec = given_identity(
+		NULL, &(struct given_certificate){.name = "Shop.Example", .days_to = 20});
+	struct tls_identity rsa = given_identity(
+		NULL, &(struct given_certificate){.name = "*.shop.example", .key = GIVEN_RSA});
+	struct key_pair pair;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(key_pair_read(&pair, ec.chain, ec.key, &err), 0);
+	assert_int_equal(pair.kind, KEY_PAIR_ECDSA);
+	assert_true(span_equals(buf_span(&pair.names), S("shop.example\n")));
+	assert_true(pair.not_before <= time(NULL));
+	assert_in_range(pair.not_after - time(NULL), 18 * 86400, 21 * 86400);
+	assert_true(pair.chain.len > 100 && pair.key.len > 60);
+	key_pair_fini(&pair);
+	assert_int_equal(key_pair_read(&pair, rsa.chain, rsa.key, &err), 0);
+	assert_int_equal(pair.kind, KEY_PAIR_RSA);
+	key_pair_fini(&pair);
+}
+
+static void a_chain_is_kept_whole_and_in_order(void **state)
+{
+	struct given_issuer *root = given_authority("root");
+	struct given_issuer *middle = given_intermediate(root, "middle");
+	struct tls_identity leaf = given_identity(middle,
+						  &(struct given_certificate){.name = "a.example"});
+	struct tls_identity alone = given_identity(
+		NULL, &(struct given_certificate){.name = "a.example", .form = GIVEN_DER});
+	struct key_pair pair;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(key_pair_read(&pair, leaf.chain, leaf.key, &err), 0);
+
+	assert_true(pair.chain.len > alone.chain.len * 3 / 2);
+	key_pair_fini(&pair);
+}
+
+static void what_is_no_pair_is_refused_with_the_reason(void **state)
+{
+	struct tls_identity a = given_identity(NULL,
+					       &(struct given_certificate){.name = "a.example"});
+	struct tls_identity b = given_identity(NULL,
+					       &(struct given_certificate){.name = "b.example"});
+
+	(void)state;
+	assert_refused(S(""), a.key, "tls.crt holds no certificate");
+	assert_refused(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), a.key,
+		       "tls.crt holds no certificate");
+	assert_refused(a.chain, S(""), "tls.key holds no private key");
+	assert_refused(a.chain, given_encrypted_key(), "tls.key holds no private key");
+	assert_refused(a.chain, b.key, "not the key of the first certificate");
+}
+
+static void too_many_certificates_are_refused(void **state)
+{
+	struct tls_identity a = given_identity(NULL,
+					       &(struct given_certificate){.name = "a.example"});
+	struct buf chain = {0};
+
+	(void)state;
+	for (int i = 0; i < 11; i++)
+		buf_add(&chain, a.chain);
+
+	assert_refused(buf_span(&chain), a.key, "more than the 10 certificates");
+	buf_fini(&chain);
+}
+
+static void a_wildcard_covers_one_label(void **state)
+{
+	struct span names = S("shop.example\n*.shop.example\n");
+
+	(void)state;
+	assert_true(key_pair_covers(names, S("shop.example")));
+	assert_true(key_pair_covers(names, S("a.shop.example")));
+	assert_true(key_pair_covers(names, S("*.shop.example")));
+	assert_false(key_pair_covers(names, S("a.b.shop.example")));
+	assert_false(key_pair_covers(names, S(".shop.example")));
+	assert_false(key_pair_covers(names, S("example")));
+	assert_false(key_pair_covers(S("shop.example\n"), S("*.shop.example")));
+	assert_false(key_pair_covers(S(""), S("shop.example")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pair_is_read_with_kind_names_and_times),
+		cmocka_unit_test(a_chain_is_kept_whole_and_in_order),
+		cmocka_unit_test(what_is_no_pair_is_refused_with_the_reason),
+		cmocka_unit_test(too_many_certificates_are_refused),
+		cmocka_unit_test(a_wildcard_covers_one_label),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
