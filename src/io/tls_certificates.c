@@ -43,8 +43,9 @@ static bool is_end_of_pem(void)
 
 static BIO *open_span(struct span bytes)
 {
-	return bytes.len > INT_MAX ? NULL : BIO_new_mem_buf(bytes.len == 0 ? "" : bytes.ptr,
-							    (int)bytes.len);
+	return bytes.len > INT_MAX
+		       ? NULL
+		       : BIO_new_mem_buf(bytes.len == 0 ? "" : bytes.ptr, (int)bytes.len);
 }
 
 /* The next certificate of PEM or DER; NULL: the end, or (*bad) what follows is none. */

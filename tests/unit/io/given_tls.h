@@ -82,7 +82,7 @@ struct tls_context *given_plain_client(void);
 struct given_raw {
 	SSL_CTX *ssl_ctx; /* may be set up further before given_raw_shake */
 	SSL *ssl;
-	int error; /* reason of libssl for which it failed; 0: it did not */
+	int error;            /* reason of libssl for which it failed; 0: it did not */
 	SSL_SESSION *session; /* the last one that the server gave; NULL: none */
 };
 

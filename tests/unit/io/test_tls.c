@@ -59,9 +59,8 @@ static int end(void **state)
 
 static void use_version(enum tls_version version)
 {
-	const struct tls_settings settings = {.server_name = "shop.example",
-					      .version_min = version,
-					      .version_max = version};
+	const struct tls_settings settings = {
+		.server_name = "shop.example", .version_min = version, .version_max = version};
 
 	tls_context_drop(client);
 	client = given_client_context(&settings);
@@ -295,8 +294,8 @@ static void carry(struct given_side *from, struct given_side *to, size_t step)
 		struct iovec pieces[3];
 		ssize_t n = 0;
 
-		while (put < BODY_BYTES &&
-		       (n = transport_write(&from->transport, pieces, pieces_from(pieces, put))) > 0)
+		while (put < BODY_BYTES && (n = transport_write(&from->transport, pieces,
+								pieces_from(pieces, put))) > 0)
 			put += (size_t)n;
 		assert_int_not_equal(n, TRANSPORT_BROKEN);
 		/* the reader is slower than the writer, which has to wait again and again */
@@ -456,6 +455,22 @@ static void records_that_came_together_are_read_one_after_the_other(void **state
 	assert_int_equal(transport_read(&given.server.transport, bytes, 3), 3);
 	assert_memory_equal(bytes, "two", 3);
 	assert_false(given.server.transport.can_read);
+}
+
+/* Bytes that came while nobody turned the loop. */
+static void who_asks_without_an_edge_gets_what_the_kernel_has(void **state)
+{
+	char bytes[100];
+
+	(void)state;
+	given_tls_open(&given, server, client);
+	talk();
+	assert_int_equal(write_text(&given.client, "answer"), 6);
+	assert_int_equal(transport_read(&given.server.transport, bytes, sizeof(bytes)),
+			 TRANSPORT_AGAIN);
+	given.server.transport.can_read = true;
+
+	assert_int_equal(transport_read(&given.server.transport, bytes, sizeof(bytes)), 6);
 }
 
 /*
@@ -721,6 +736,7 @@ int main(void)
 		TEST(pieces_leave_together_in_full_records),
 		TEST(a_small_room_gets_a_record_in_parts_and_no_edge_is_missed),
 		TEST(records_that_came_together_are_read_one_after_the_other),
+		TEST(who_asks_without_an_edge_gets_what_the_kernel_has),
 		TEST(an_end_that_was_said_is_orderly_and_the_other_way_stays_open),
 		TEST(closing_says_the_end),
 		TEST(a_reset_says_no_end),

@@ -55,8 +55,8 @@ static void pem_and_der_are_both_read_with_what_leads_to_the_root(void **state)
 	(void)state;
 	for (int key = GIVEN_EC; key <= GIVEN_RSA; key++) {
 		for (int form = GIVEN_PEM; form <= GIVEN_DER; form++) {
-			struct tls_identity identity =
-				given_leaf(between, (enum given_key)key, (enum given_form)form);
+			struct tls_identity identity = given_leaf(between, (enum given_key)key,
+								  (enum given_form)form);
 
 			SSL_CTX_free(ssl_ctx);
 			ssl_ctx = SSL_CTX_new(TLS_server_method());
@@ -110,9 +110,9 @@ static void every_authority_of_a_bundle_is_trusted_and_named(void **state)
 	(void)state;
 	memcpy(bundle, first.ptr, first.len);
 	memcpy(bundle + first.len, second.ptr, second.len);
-	assert_int_equal(tls_certificates_trust(ssl_ctx,
-						span_make(bundle, first.len + second.len), &err),
-			 0);
+	assert_int_equal(
+		tls_certificates_trust(ssl_ctx, span_make(bundle, first.len + second.len), &err),
+		0);
 
 	assert_int_equal(sk_X509_NAME_num(SSL_CTX_get_client_CA_list(ssl_ctx)), 2);
 	assert_int_equal(tls_certificates_trust(ssl_ctx, S("nobody"), &err), -1);
@@ -125,8 +125,8 @@ static void a_revocation_list_that_is_none_is_refused(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(
-		tls_certificates_revoke(ssl_ctx, given_revocation(authority, &leaf), &err), 0);
+	assert_int_equal(tls_certificates_revoke(ssl_ctx, given_revocation(authority, &leaf), &err),
+			 0);
 	assert_int_equal(tls_certificates_revoke(ssl_ctx, S("no list"), &err), -1);
 	assert_non_null(strstr(err.text, "a revocation list cannot be read"));
 }

@@ -287,9 +287,8 @@ static void a_server_of_another_authority_is_refused(void **state)
 	(void)state;
 	assert_string_equal(verify_failure(ec, (struct tls_settings){.authorities = other}),
 			    "certificate of an unknown authority");
-	assert_string_equal(
-		verify_failure(given_identity(NULL, &alone), (struct tls_settings){0}),
-		"certificate signed by itself");
+	assert_string_equal(verify_failure(given_identity(NULL, &alone), (struct tls_settings){0}),
+			    "certificate signed by itself");
 }
 
 static void a_chain_has_no_more_authorities_than_allowed(void **state)

@@ -70,9 +70,8 @@ static void the_owner_chooses_by_the_name_that_the_client_asks_for(void **state)
 	assert_true(given_raw_shake(&raw, &given));
 
 	assert_string_equal(given.asked_name, "shop.example");
-	assert_int_equal(X509_check_host(SSL_get0_peer_certificate(raw.ssl), "bank.example", 0, 0,
-					 NULL),
-			 1);
+	assert_int_equal(
+		X509_check_host(SSL_get0_peer_certificate(raw.ssl), "bank.example", 0, 0, NULL), 1);
 	assert_ptr_equal(given_facts(&given.server).context, server);
 	given_raw_fini(&raw);
 }
@@ -89,7 +88,7 @@ static void a_name_is_levelled_before_it_is_looked_for(void **state)
 
 static void a_name_that_no_host_can_have_is_refused_unasked(void **state)
 {
-	static const char *const names[] = {"a/b.example", "a b", "shop.example\n",
+	static const char *const names[] = {"a/b.example",         "a b",       "shop.example\n",
 					    "sh\xc3\xb6p.example", "*.example", "."};
 
 	(void)state;
@@ -187,9 +186,9 @@ static void given_crowd(void)
 	for (int i = 0; i < CLIENTS; i++) {
 		int ends[2];
 
-		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-					    ends),
-				 0);
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+			0);
 		assert_int_equal(transport_open_server_tls(&crowd.servers[i].transport,
 							   given.loop.loop, ends[0], on_ready,
 							   given.tls_server),
