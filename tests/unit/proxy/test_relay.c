@@ -775,6 +775,47 @@ static void a_large_body_passes_over_tls_in_blocks_and_no_byte_more(void **state
 	free(text);
 }
 
+/* A pod that speaks TLS says the end of a body without length, or is cut off before (security spec, U9). */
+static enum relay_status relay_to_the_end_of(void (*end_it)(struct transport *transport))
+{
+	struct tls_context *server = given_shop_context();
+	struct tls_context *client = given_plain_client();
+	enum relay_status status = RELAY_WAIT;
+	struct given_tls tls;
+
+	given_tls_init(&tls);
+	given_tls_open(&tls, server, client);
+	given_stream_open(&sink, &tls.loop, SOCK_STREAM);
+	buf = given_iobuf(4096);
+	given_relay(BODY_CLOSE, 0, MESSAGE_FRAMING_CHUNKED);
+	relay.reader.transport = &tls.client.transport;
+	given_tls_say(&tls, &tls.server, "hello");
+	end_it(&tls.server.transport);
+	while (status == RELAY_WAIT) {
+		run_turns(&tls.loop, 1);
+		status = relay_pump(&relay, &arena);
+	}
+	given_stream_close(&sink, &tls.loop);
+	given_tls_fini(&tls);
+	tls_context_drop(server);
+	tls_context_drop(client);
+	free(buf);
+	buf = NULL;
+	return status;
+}
+
+static void cut(struct transport *transport)
+{
+	shutdown(transport->source.fd, SHUT_WR);
+}
+
+static void only_a_goodbye_ends_a_body_without_length_over_tls(void **state)
+{
+	(void)state;
+	assert_int_equal(relay_to_the_end_of(transport_finish), RELAY_DONE);
+	assert_int_equal(relay_to_the_end_of(cut), RELAY_CUT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -798,6 +839,7 @@ int main(void)
 		TEST(a_large_body_that_ends_in_a_pipe_is_cut),
 		TEST(a_full_sink_keeps_the_pipe_full_and_is_waited_for),
 		TEST(a_large_body_passes_over_tls_in_blocks_and_no_byte_more),
+		TEST(only_a_goodbye_ends_a_body_without_length_over_tls),
 		TEST(every_framing_passes_one_byte_at_a_time),
 		TEST(every_framing_passes_in_random_pieces),
 	};
