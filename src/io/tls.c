@@ -341,6 +341,9 @@ ssize_t tls_read(struct tls *tls, char *bytes, size_t size)
 {
 	size_t total = 0;
 
+	/* who asks although no edge told anything wants the kernel to be asked */
+	if (!tls->holds_bytes)
+		tls->can_receive = true;
 	tls_wire_enter(tls);
 	while (tls->state == TLS_OPEN && total < size && (tls->holds_bytes || tls->can_receive)) {
 		size_t got = read_record(tls, bytes + total, size - total);
@@ -364,8 +367,10 @@ bool tls_has_news(struct tls *tls)
 	/* a handshake under way is news, and so is every end */
 	if (tls->state != TLS_OPEN || tls->is_cut)
 		return true;
-	if (!tls->holds_bytes && !socket_has_news(tls->transport->source.fd))
+	if (!tls->holds_bytes && !socket_has_news(tls->transport->source.fd)) {
+		tls->can_receive = false;
 		return false;
+	}
 	/* it may be nothing but tickets or an update of keys */
 	tls->can_receive = true;
 	tls_wire_enter(tls);

@@ -32,7 +32,8 @@ enum tls_verify {
 	 * fact of the connection (io/tls_peer.h), for who answers the request to judge. */
 	TLS_VERIFY_OPTIONAL,
 	TLS_VERIFY_OPTIONAL_NO_CA, /* as before, but nothing counts as verified */
-	TLS_VERIFY_REQUIRED,       /* the handshake fails without a certificate that is valid */
+	/* The handshake fails without a certificate that is valid. A client knows this one and OFF only. */
+	TLS_VERIFY_REQUIRED,
 };
 
 enum { TLS_SESSION_CONTEXT_MAX = 32, TLS_PROTOCOLS_MAX = 16 };
@@ -45,7 +46,8 @@ struct tls_settings {
 	enum tls_version version_max;
 	const char *ciphers; /* TLS 1.2, in OpenSSL's words; NULL: ECDHE with AEAD */
 	const char *suites;  /* TLS 1.3 */
-	const char *groups;  /* "X25519:P-256", …; NULL: X25519, P-256, P-384 */
+	const char *
+		groups; /* "X25519:P-256", …; NULL: X25519, P-256, P-384, and a hybrid where libssl has one */
 	uint32_t
 		alpn; /* a server: what it speaks; a client: what it offers, h2 first. 0: no ALPN */
 	enum tls_verify verify;

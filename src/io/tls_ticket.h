@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tickets by which a client resumes (RFC 5077, RFC 8446, 4.6.1): sealed with keys that all workers share, so that
- * none of them keeps a session. Private to tls*.c.
+/* Tickets by which a client resumes (RFC 5077, RFC 8446, 4.6.1): sealed with keys that all workers share, so that none
+ * of them keeps a session. Private to tls*.c.
  */
 #pragma once
 

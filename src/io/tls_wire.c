@@ -12,8 +12,12 @@
 #include "io/tls.h"
 #include "io/transport.h"
 
-/* A record's head, its nonce, tag and type: less than that, whatever the cipher. */
-enum { RECORD_OVERHEAD = 64, OUTBOX_BYTES = TLS_WIRE_RECORDS * (16384 + RECORD_OVERHEAD) };
+/* A record's head, its nonce, tag and type are less than that, whatever the cipher; and a ticket goes before them. */
+enum {
+	RECORD_OVERHEAD = 64,
+	TICKET_BYTES = 2048,
+	OUTBOX_BYTES = TLS_WIRE_RECORDS * (16384 + RECORD_OVERHEAD) + TICKET_BYTES,
+};
 
 /* A connection that answers faster than its peer takes, in a handshake or to key updates, is none to keep. */
 enum { UNSENT_MAX = 512 * 1024 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between libssl and the socket; private to tls*.c.
  *
- * Receiving goes straight to the kernel. What libssl sends is gathered in a buffer that belongs to the connection
- * at work, and leaves with tls_wire_send at the end of every call into libssl that may have written:
+ * Receiving goes straight to the kernel. What libssl sends is gathered in a buffer that belongs to the connection at
+ * work, and leaves with tls_wire_send at the end of every call into libssl that may have written:
  *
  *     tls_wire_enter(tls);
  *     result = SSL_…(tls->ssl, …);

@@ -84,6 +84,8 @@ struct exchange *exchange_new(struct downstream *downstream)
 	exchange->client = downstream->peer;
 	exchange->to_upstream.pipes = &worker->pipes;
 	exchange->to_downstream.pipes = &worker->pipes;
+	exchange->to_upstream.blocks = &worker->iobufs;
+	exchange->to_downstream.blocks = &worker->iobufs;
 	exchange->started_ns = loop_now_ns(worker->loop);
 	loop_task_init(&exchange->task, on_turn_end);
 	name_waiter_init(&exchange->name_waiter);

@@ -4,8 +4,11 @@
 /* What one connection may move in a turn of the loop, so that others get theirs (security spec, 7.4). */
 enum { RELAY_SHARE_BYTES = 256 * 1024 };
 
-/* Below this a pipe's two system calls more cost what the copy does. */
-enum { RELAY_PIPE_MIN = 64 * 1024 };
+/* Below this a pipe's two system calls more cost what the copy does, and a block is more than is needed. */
+enum { RELAY_LARGE_MIN = 64 * 1024 };
+
+/* Where bytes must be copied: four records of TLS that are sent at once cost a sixth less than one by one. */
+enum { RELAY_BLOCK_BYTES = 64 * 1024 };
 
 /* Sends what is pending; on SENT the reader's data is consumed. */
 static enum message_sender_status flush(struct relay *relay, struct arena *arena)
@@ -56,35 +59,61 @@ void relay_fini(struct relay *relay)
 	if (relay->pipe != NULL)
 		pipe_pool_give(relay->pipes, relay->pipe);
 	relay->pipe = NULL;
+	if (relay->block != NULL)
+		iobuf_give(relay->blocks, relay->block);
+	relay->block = NULL;
 }
 
-/* Whether the rest may pass uncopied: nothing of it was read yet, and it is worth a pipe. What went through
- * a pipe cannot be sent again, nor could a body that does not fit into the buffer. */
-static bool takes_pipe(struct relay *relay)
+/* A pipe where the kernel can do it alone, else a block. False: there is none, and this body asks no more. */
+static bool take_vessel(struct relay *relay)
+{
+	if (transport_can_splice(relay->reader.transport) &&
+	    transport_can_splice(relay->sender.transport)) {
+		relay->pipe = relay->pipes == NULL ? NULL : pipe_pool_take(relay->pipes);
+		if (relay->pipe == NULL)
+			relay->pipes = NULL;
+		return relay->pipe != NULL;
+	}
+	relay->block = relay->blocks == NULL ? NULL
+					     : iobuf_take_large(relay->blocks, RELAY_BLOCK_BYTES);
+	if (relay->block == NULL)
+		relay->blocks = NULL;
+	return relay->block != NULL;
+}
+
+/* Whether the rest may pass as it is: nothing of it was read yet, and it is worth a vessel. What went through
+ * one cannot be sent again, nor could a body that does not fit into the buffer. */
+static bool takes_vessel(struct relay *relay)
 {
 	struct body_reader *reader = &relay->reader;
 
-	if (relay->pipe != NULL)
+	if (relay->pipe != NULL || relay->block != NULL)
 		return true;
 	if (reader->framing != BODY_LENGTH || relay->sender.framing != MESSAGE_FRAMING_RAW ||
-	    reader->left < RELAY_PIPE_MIN || reader->buf->start != reader->buf->end ||
-	    reader->left > relay->body_limit - reader->total || relay->pipes == NULL ||
-	    !transport_can_splice(reader->transport) ||
-	    !transport_can_splice(relay->sender.transport))
+	    reader->left < RELAY_LARGE_MIN || reader->buf->start != reader->buf->end ||
+	    reader->left > relay->body_limit - reader->total)
 		return false;
-	relay->pipe = pipe_pool_take(relay->pipes);
-	if (relay->pipe == NULL) {
-		relay->pipes = NULL; /* not asked for again by this body */
-		return false;
-	}
-	return true;
+	return take_vessel(relay);
 }
 
-static enum relay_status fill_pipe(struct relay *relay)
+static ssize_t fill_block(struct transport *from, struct iobuf *block, uint64_t left)
+{
+	ssize_t got = transport_read(from, block->bytes, left < block->room ? left : block->room);
+
+	if (got > 0) {
+		block->start = 0;
+		block->end = (uint32_t)got;
+	}
+	return got;
+}
+
+static enum relay_status fill_vessel(struct relay *relay)
 {
 	struct body_reader *reader = &relay->reader;
 	size_t max = reader->left < PIPE_BYTES ? (size_t)reader->left : PIPE_BYTES;
-	ssize_t got = transport_splice_from(reader->transport, relay->pipe, max);
+	ssize_t got = relay->pipe != NULL
+			      ? transport_splice_from(reader->transport, relay->pipe, max)
+			      : fill_block(reader->transport, relay->block, reader->left);
 
 	if (got == TRANSPORT_AGAIN)
 		return RELAY_WAIT;
@@ -98,10 +127,21 @@ static enum relay_status fill_pipe(struct relay *relay)
 	return RELAY_DONE;
 }
 
-static enum relay_status drain_pipe(struct relay *relay)
+static ssize_t drain_block(struct transport *to, struct iobuf *block)
+{
+	struct iovec piece = {block->bytes + block->start, block->end - block->start};
+	ssize_t put = transport_write(to, &piece, 1);
+
+	if (put > 0)
+		block->start += (uint32_t)put;
+	return put;
+}
+
+static enum relay_status drain_vessel(struct relay *relay)
 {
 	struct message_sender *sender = &relay->sender;
-	ssize_t put = transport_splice_to(sender->transport, relay->pipe);
+	ssize_t put = relay->pipe != NULL ? transport_splice_to(sender->transport, relay->pipe)
+					  : drain_block(sender->transport, relay->block);
 
 	if (put == TRANSPORT_AGAIN)
 		return RELAY_WAIT;
@@ -113,20 +153,20 @@ static enum relay_status drain_pipe(struct relay *relay)
 }
 
 /* RELAY_DONE: all of the body has been sent. */
-static enum relay_status pump_pipe(struct relay *relay, uint64_t share_end)
+static enum relay_status pump_vessel(struct relay *relay, uint64_t share_end)
 {
 	for (;;) {
 		enum relay_status status;
 
-		if (relay->pipe->filled > 0) {
-			status = drain_pipe(relay);
+		if (relay_holds(relay)) {
+			status = drain_vessel(relay);
 		} else if (relay->reader.ended) {
 			message_sender_put(&relay->sender, S(""), true);
 			return RELAY_DONE;
 		} else if (relay->sender.sent >= share_end) {
 			return RELAY_TURN_OVER;
 		} else {
-			status = fill_pipe(relay);
+			status = fill_vessel(relay);
 		}
 		if (status != RELAY_DONE)
 			return status;
@@ -137,8 +177,8 @@ static enum relay_status pump(struct relay *relay, struct arena *arena)
 {
 	uint64_t share_end = relay->sender.sent + RELAY_SHARE_BYTES;
 
-	if (relay->pipe != NULL)
-		return pump_pipe(relay, share_end);
+	if (relay->pipe != NULL || relay->block != NULL)
+		return pump_vessel(relay, share_end);
 	for (;;) {
 		enum relay_status status;
 
@@ -161,8 +201,8 @@ static enum relay_status pump(struct relay *relay, struct arena *arena)
 			return RELAY_DONE;
 		if (relay->sender.sent >= share_end)
 			return RELAY_TURN_OVER;
-		if (takes_pipe(relay))
-			return pump_pipe(relay, share_end);
+		if (takes_vessel(relay))
+			return pump_vessel(relay, share_end);
 		status = receive(relay);
 		if (status != RELAY_DONE)
 			return status;

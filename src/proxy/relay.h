@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body on its way from one side to the other, with back-pressure: it is read from one side only when the
  * other has taken what was read before. What is left of a large body of known length, once the buffer is empty,
- * passes through a pipe and is not copied.
+ * passes through a pipe and is not copied; where TLS is on either side, through a block of memory, in larger pieces.
  */
 #pragma once
 
@@ -26,20 +26,29 @@ struct relay {
 	struct message_sender sender;
 	uint64_t body_limit;     /* bytes; UINT64_MAX: none */
 	struct pipe_pool *pipes; /* where a large body takes its pipe from; NULL: it is copied */
-	struct pipe *pipe;       /* private to relay.c: it passes through this */
-	bool waiting;            /* the last pump ended with RELAY_WAIT */
+	struct iobuf_pool *
+		blocks; /* where it takes a block from; NULL: it passes through the reader's buffer */
+	struct pipe *pipe;   /* private to relay.c: it passes through this */
+	struct iobuf *block; /* private to relay.c: or this */
+	bool waiting;        /* the last pump ended with RELAY_WAIT */
 };
 
-/* Gives the pipe back. The relay may be used for another body. */
+/* Gives pipe or block back. The relay may be used for another body. */
 void relay_fini(struct relay *relay);
 
 /* Moves what can be moved. reader and sender are initialised. arena: as message_sender_flush. */
 enum relay_status relay_pump(struct relay *relay, struct arena *arena);
 
+/* Bytes that were read and not sent, in pipe or block. */
+static inline bool relay_holds(const struct relay *relay)
+{
+	return (relay->pipe != NULL && relay->pipe->filled > 0) ||
+	       (relay->block != NULL && relay->block->start != relay->block->end);
+}
+
 static inline bool relay_is_pending(const struct relay *relay)
 {
-	return message_sender_is_pending(&relay->sender) ||
-	       (relay->pipe != NULL && relay->pipe->filled > 0);
+	return message_sender_is_pending(&relay->sender) || relay_holds(relay);
 }
 
 /* Whether it waits because the sending side is full, or because the reading side is empty. */

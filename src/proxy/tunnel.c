@@ -80,6 +80,24 @@ static void tunnel_end(struct exchange *exchange, enum fault fault)
 
 enum way { WAY_OPEN, WAY_BROKEN, WAY_NO_MEMORY };
 
+/* Nothing more goes that way; the other way goes on. */
+static void end_way(struct relay *relay)
+{
+	relay->sender.first = relay->sender.count;
+	relay->sender.last = true;
+}
+
+/* A stream of TLS that ends without saying so ends the other side's input all the same: whether something is missing is
+ * for the protocol in the tunnel to know. False: it is broken. */
+static bool end_cut_way(struct relay *relay)
+{
+	if (!transport_is_cut(relay->reader.transport))
+		return false;
+	end_way(relay);
+	transport_finish(relay->sender.transport);
+	return true;
+}
+
 /* Moves one way on. A way that has ended ends the other side's input. */
 static enum way pump_way(struct exchange *exchange, struct relay *relay)
 {
@@ -97,6 +115,7 @@ static enum way pump_way(struct exchange *exchange, struct relay *relay)
 		loop_defer(exchange->worker->loop, &exchange->task);
 		return WAY_OPEN;
 	case RELAY_CUT:
+		return end_cut_way(relay) ? WAY_OPEN : WAY_BROKEN;
 	case RELAY_BAD:
 	case RELAY_BROKEN:
 	case RELAY_TOO_LARGE:
@@ -115,18 +134,16 @@ static uint64_t passed(const struct exchange *exchange)
 	       exchange->to_downstream.reader.total + exchange->to_downstream.sender.sent;
 }
 
-/* The pod takes no more: what it still has to say is passed on all the same. */
-static void end_way(struct relay *relay)
-{
-	relay->sender.first = relay->sender.count;
-	relay->sender.last = true;
-}
-
 void tunnel_pump(struct exchange *exchange)
 {
 	enum way down;
 
+<<<<<<< HEAD
 	if (pump_way(exchange, &exchange->to_upstream) != WAY_OPEN)
+=======
+	/* the pod takes no more: what it still has to say is passed on all the same */
+	if (!pump_way(exchange, &exchange->to_upstream))
+>>>>>>> tls
 		end_way(&exchange->to_upstream);
 	down = pump_way(exchange, &exchange->to_downstream);
 	if (down == WAY_NO_MEMORY)

@@ -457,6 +457,22 @@ static void records_that_came_together_are_read_one_after_the_other(void **state
 	assert_false(given.server.transport.can_read);
 }
 
+/* Bytes that came while nobody turned the loop. */
+static void who_asks_without_an_edge_gets_what_the_kernel_has(void **state)
+{
+	char bytes[100];
+
+	(void)state;
+	given_tls_open(&given, server, client);
+	talk();
+	assert_int_equal(write_text(&given.client, "answer"), 6);
+	assert_int_equal(transport_read(&given.server.transport, bytes, sizeof(bytes)),
+			 TRANSPORT_AGAIN);
+	given.server.transport.can_read = true;
+
+	assert_int_equal(transport_read(&given.server.transport, bytes, sizeof(bytes)), 6);
+}
+
 /*
  * Ends
  */
@@ -720,6 +736,7 @@ int main(void)
 		TEST(pieces_leave_together_in_full_records),
 		TEST(a_small_room_gets_a_record_in_parts_and_no_edge_is_missed),
 		TEST(records_that_came_together_are_read_one_after_the_other),
+		TEST(who_asks_without_an_edge_gets_what_the_kernel_has),
 		TEST(an_end_that_was_said_is_orderly_and_the_other_way_stays_open),
 		TEST(closing_says_the_end),
 		TEST(a_reset_says_no_end),

@@ -385,12 +385,14 @@ static void settings_that_make_no_sense_are_refused_with_the_reason(void **state
 {
 	const struct tls_settings none = {0};
 	const struct tls_settings blind = {.verify = TLS_VERIFY_REQUIRED};
+	const struct tls_settings undecided = {.verify = TLS_VERIFY_OPTIONAL};
 	const struct tls_identity twice[2] = {ec, ec};
 	struct error err = {0};
 
 	(void)state;
 	expect_error(tls_context_new_server(&none, &err), &err, "needs a certificate");
 	expect_error(tls_context_new_client(&blind, &err), &err, "no authority is named");
+	expect_error(tls_context_new_client(&undecided, &err), &err, "verifies its server or does");
 	expect_server_error((struct tls_settings){.version_min = TLS_VERSION_1_3,
 						  .version_max = TLS_VERSION_1_2},
 			    "lowest TLS version");

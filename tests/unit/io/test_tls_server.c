@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -159,6 +160,28 @@ static void a_first_message_without_end_is_cut_off(void **state)
 	assert_int_equal(given.asked, 0);
 }
 
+static void a_flight_longer_than_any_buffer_arrives_whole(void **state)
+{
+	enum { COUNT = 160 };
+	struct tls_identity identity = given_shop();
+	struct span more = given_trust(given_shop_authority());
+	struct tls_settings settings = {.identities = &identity, .identity_count = 1};
+	char *chain = malloc(identity.chain.len + COUNT * more.len);
+
+	(void)state;
+	memcpy(chain, identity.chain.ptr, identity.chain.len);
+	for (size_t i = 0; i < COUNT; i++)
+		memcpy(chain + identity.chain.len + i * more.len, more.ptr, more.len);
+	identity.chain = span_make(chain, identity.chain.len + COUNT * more.len);
+	tls_context_drop(server);
+	server = given_server_context(&settings);
+	free(chain);
+	given_tls_open(&given, server, client);
+
+	given_tls_say(&given, &given.client, "hello");
+	given_tls_expect(&given, &given.server, "hello");
+}
+
 /*
  * Turns
  */
@@ -284,6 +307,7 @@ int main(void)
 		TEST(who_is_refused_learns_why),
 		TEST(the_choice_is_made_once_when_the_client_must_say_hello_again),
 		TEST(a_first_message_without_end_is_cut_off),
+		TEST(a_flight_longer_than_any_buffer_arrives_whole),
 		TEST(a_few_handshakes_go_on_in_a_turn_and_all_come_to_their_end),
 		TEST(who_leaves_the_line_is_not_waited_for),
 		TEST(who_waited_too_long_for_its_turn_is_refused),

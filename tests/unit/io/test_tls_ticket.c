@@ -55,8 +55,8 @@ static struct tls_context *given_context(struct span session_context, enum tls_v
 	return given_server_context(&settings);
 }
 
-/* A client of this version comes, with the ticket it has, and keeps the one that it gets. Whether it was resumed,
- * as both sides see it. */
+/* A client of this version comes, with the ticket it has, and keeps the one that it gets. Whether it was resumed, as
+ * both sides see it. */
 static bool comes(struct given_tls *given, int version, uint64_t options)
 {
 	struct given_raw raw;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "given_loop.h"
+#include "given_tls.h"
 #include "io/socket.h"
 
 /* A transport in the loop; the other end of its stream is the test's. */
@@ -284,6 +284,66 @@ static void what_cannot_be_watched_stays_the_callers(void **state)
 	assert_int_equal(close(file), 0);
 }
 
+static void a_plain_stream_can_be_spliced_and_has_no_tls_to_tell_of(void **state)
+{
+	struct transport_tls facts;
+
+	(void)state;
+	given_streams();
+
+	assert_true(transport_can_splice(&transport));
+	assert_false(transport_is_cut(&transport));
+	assert_null(transport_failure(&transport));
+	assert_false(transport_tls(&transport, &facts));
+}
+
+static void a_transport_that_is_reset_is_seen_as_broken(void **state)
+{
+	char byte;
+
+	(void)state;
+	given_tcp();
+	transport_reset(&transport, given.loop);
+
+	assert_false(transport_is_open(&transport));
+	assert_int_equal(read(peer, &byte, 1), -1);
+	assert_int_equal(errno, ECONNRESET);
+	transport_reset(&transport, given.loop); /* harmless */
+}
+
+/* As behind a PROXY header, which was read to its last byte and no further. */
+static void tls_may_begin_behind_plain_bytes(void **state)
+{
+	struct given_tls tls;
+	struct given_raw raw;
+	struct transport *server = &tls.server.transport;
+	char bytes[6];
+	int ends[2];
+
+	(void)state;
+	given_streams();
+	given_tls_init(&tls);
+	tls.chosen = given_shop_context();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+			 0);
+	assert_int_equal(transport_open(server, tls.loop.loop, ends[0], on_ready), 0);
+	tls.client_fd = ends[1];
+	assert_int_equal(write(tls.client_fd, "PROXY ", 6), 6);
+	given_raw_init(&raw, &tls, NULL);
+	assert_int_equal(SSL_do_handshake(raw.ssl), -1);
+	run_turns(&tls.loop, 1);
+	assert_int_equal(transport_read(server, bytes, 6), 6);
+
+	assert_int_equal(transport_start_server_tls(server, tls.loop.loop, tls.tls_server), 0);
+	assert_false(server->can_read);
+	transport_note(server, 0);
+	assert_true(given_raw_shake(&raw, &tls));
+	assert_false(transport_can_splice(server));
+	given_raw_fini(&raw);
+	tls_context_drop(tls.chosen);
+	given_tls_fini(&tls);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -300,6 +360,9 @@ int main(void)
 		TEST(news_are_bytes_an_end_or_a_reset),
 		TEST(a_connection_under_way_tells_by_writability_that_it_is_made),
 		TEST(what_cannot_be_watched_stays_the_callers),
+		TEST(a_plain_stream_can_be_spliced_and_has_no_tls_to_tell_of),
+		TEST(a_transport_that_is_reset_is_seen_as_broken),
+		TEST(tls_may_begin_behind_plain_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

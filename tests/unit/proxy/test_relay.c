@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "given_stream.h"
+#include "given_tls.h"
 #include "io/socket.h"
 
 enum { HEAD_SIZE = 16 };
@@ -36,6 +37,7 @@ static void given_relay(enum body_framing from, uint64_t length, enum message_fr
 	message_sender_init(&relay.sender, &sink.transport, to, S("HEAD\r\n\r\n"));
 	relay.body_limit = UINT64_MAX;
 	relay.pipes = NULL;
+	relay.blocks = NULL;
 }
 
 static void close_streams(void)
@@ -716,6 +718,119 @@ static void a_full_sink_keeps_the_pipe_full_and_is_waited_for(void **state)
 	free(text);
 }
 
+/* What a client of TLS reads, until nothing comes for a while. */
+static void take_over_tls(struct given_tls *tls, struct buf *into)
+{
+	ssize_t got;
+
+	while ((got = transport_read(&tls->client.transport, buf_reserve(into, 65536), 65536)) > 0)
+		into->len += (size_t)got;
+	assert_int_equal(got, TRANSPORT_AGAIN);
+}
+
+/* The source says the body, the client takes it; both as fast as they can. */
+static enum relay_status pass_large_over_tls(struct given_tls *tls, struct span body,
+					     struct buf *taken)
+{
+	enum relay_status status = RELAY_WAIT;
+
+	while (status == RELAY_WAIT || status == RELAY_TURN_OVER) {
+		ssize_t put = body.len == 0 ? 0 : write(source.peer, body.ptr, body.len);
+
+		body = span_skip(body, put > 0 ? (size_t)put : 0);
+		run_turns(&tls->loop, 1);
+		status = relay_pump(&relay, &arena);
+		run_turns(&tls->loop, 1);
+		take_over_tls(tls, taken);
+	}
+	return status;
+}
+
+static void a_large_body_passes_over_tls_in_blocks_and_no_byte_more(void **state)
+{
+	char *text = large_text(LARGE_BODY);
+	struct tls_context *server = given_shop_context();
+	struct tls_context *client = given_plain_client();
+	struct given_tls tls;
+	struct pipe_pool pipes;
+	struct iobuf_pool blocks;
+	struct buf taken = {0};
+
+	(void)state;
+	pipe_pool_init(&pipes, 1);
+	iobuf_pool_init(&blocks, 64);
+	given_tls_init(&tls);
+	given_tls_open(&tls, server, client);
+	given_stream_open(&source, &tls.loop, SOCK_STREAM);
+	buf = given_iobuf(4096);
+	buf->start = buf->end = HEAD_SIZE;
+	given_relay(BODY_LENGTH, LARGE_BODY - 5, MESSAGE_FRAMING_RAW);
+	relay.sender.transport = &tls.server.transport;
+	relay.pipes = &pipes;
+	relay.blocks = &blocks;
+
+	assert_int_equal(pass_large_over_tls(&tls, span_make(text, LARGE_BODY), &taken),
+			 RELAY_DONE);
+	take_over_tls(&tls, &taken);
+
+	assert_int_equal(taken.len, strlen("HEAD\r\n\r\n") + LARGE_BODY - 5);
+	assert_memory_equal(taken.ptr + strlen("HEAD\r\n\r\n"), text, LARGE_BODY - 5);
+	assert_int_equal(relay.sender.body_sent, LARGE_BODY - 5);
+	assert_int_equal(pipes.count, 0);
+	assert_true(blocks.large > 0);
+	relay_fini(&relay);
+	assert_int_equal(blocks.large, 0);
+	given_stream_close(&source, &tls.loop);
+	given_tls_fini(&tls);
+	tls_context_drop(server);
+	tls_context_drop(client);
+	iobuf_pool_fini(&blocks);
+	pipe_pool_fini(&pipes);
+	buf_fini(&taken);
+	free(text);
+}
+
+/* A pod that speaks TLS says the end of a body without length, or is cut off before (security spec, U9). */
+static enum relay_status relay_to_the_end_of(void (*end_it)(struct transport *transport))
+{
+	struct tls_context *server = given_shop_context();
+	struct tls_context *client = given_plain_client();
+	enum relay_status status = RELAY_WAIT;
+	struct given_tls tls;
+
+	given_tls_init(&tls);
+	given_tls_open(&tls, server, client);
+	given_stream_open(&sink, &tls.loop, SOCK_STREAM);
+	buf = given_iobuf(4096);
+	given_relay(BODY_CLOSE, 0, MESSAGE_FRAMING_CHUNKED);
+	relay.reader.transport = &tls.client.transport;
+	given_tls_say(&tls, &tls.server, "hello");
+	end_it(&tls.server.transport);
+	while (status == RELAY_WAIT) {
+		run_turns(&tls.loop, 1);
+		status = relay_pump(&relay, &arena);
+	}
+	given_stream_close(&sink, &tls.loop);
+	given_tls_fini(&tls);
+	tls_context_drop(server);
+	tls_context_drop(client);
+	free(buf);
+	buf = NULL;
+	return status;
+}
+
+static void cut(struct transport *transport)
+{
+	shutdown(transport->source.fd, SHUT_WR);
+}
+
+static void only_a_goodbye_ends_a_body_without_length_over_tls(void **state)
+{
+	(void)state;
+	assert_int_equal(relay_to_the_end_of(transport_finish), RELAY_DONE);
+	assert_int_equal(relay_to_the_end_of(cut), RELAY_CUT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -739,6 +854,8 @@ int main(void)
 		TEST(a_large_body_passes_through_a_pipe_and_no_byte_more),
 		TEST(a_large_body_that_ends_in_a_pipe_is_cut),
 		TEST(a_full_sink_keeps_the_pipe_full_and_is_waited_for),
+		TEST(a_large_body_passes_over_tls_in_blocks_and_no_byte_more),
+		TEST(only_a_goodbye_ends_a_body_without_length_over_tls),
 		TEST(every_framing_passes_one_byte_at_a_time),
 		TEST(every_framing_passes_in_random_pieces),
 	};
