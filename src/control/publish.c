@@ -18,6 +18,11 @@
 
 static const uint64_t ns_per_second = 1000000000;
 
+/* Memory stays as long as one of its shards is in effect, so a few shards that are left of old bundles may hold many
+ * times the table, in control and in every worker. Where it would be more than so many times the table and a little,
+ * all shards move into one bundle: what that costs is less than what was published since the last time. */
+enum { SCATTERED_TIMES = 2, SCATTERED_BYTES = 1 << 20 };
+
 /* The shards that are newer than a generation, in sealed memory. */
 struct bundle {
 	int fd; /* -1: none */
@@ -406,10 +411,15 @@ static bool says_the_same(struct span a, struct span b)
 	       memcmp(a.ptr + from, b.ptr + from, a.len - from) == 0;
 }
 
+static const struct table_header *header_of(struct span segment)
+{
+	return (const void *)segment.ptr;
+}
+
 /* Whether the shard says what the present one says. */
 static bool is_known(const struct shards *present, struct span segment)
 {
-	const struct table_header *header = (const void *)segment.ptr;
+	const struct table_header *header = header_of(segment);
 	const struct table_header *known;
 
 	if (header->set != present->set || header->shard_count != present->count ||
@@ -429,6 +439,52 @@ static void keep_new(const struct shards *present, struct span bundle, struct bu
 		if (!is_known(present, segment))
 			buf_add(out, segment);
 	buf_add(out, bundle);
+}
+
+/* A bundle of the present set that would leave too much memory with too little in it. */
+static bool is_scattered(const struct shards *present, struct span bundle)
+{
+	struct span segment;
+
+	return bundle_cut(&bundle, &segment) && header_of(segment)->set == present->set &&
+	       header_of(segment)->shard_count == present->count &&
+	       present->held + segment.len + bundle.len >
+		       present->bytes * SCATTERED_TIMES + SCATTERED_BYTES;
+}
+
+/* As if it were made anew: whoever has older ones is to get it. */
+static void add_moved(struct buf *out, const struct table_header *header, uint64_t generation)
+{
+	size_t at = out->len;
+
+	buf_add(out, (struct span){(const char *)header, header->size});
+	memcpy(out->ptr + at + offsetof(struct table_header, generation), &generation,
+	       sizeof(generation));
+}
+
+/* The bundle becomes the whole table, by the present shards that it does not replace. What is out of order stays so. */
+static void make_whole(const struct shards *present, struct buf *bundle)
+{
+	struct span rest = buf_span(bundle);
+	struct buf whole = {0};
+	struct span segment;
+	bool more = bundle_cut(&rest, &segment);
+	uint64_t generation = header_of(segment)->generation;
+
+	buf_reserve(&whole, present->bytes + bundle->len);
+	for (uint32_t i = 0; i < present->count; i++) {
+		if (!more || header_of(segment)->shard != i) {
+			add_moved(&whole, present->at[i]->header, generation);
+			continue;
+		}
+		buf_add(&whole, segment);
+		more = bundle_cut(&rest, &segment);
+	}
+	if (more)
+		buf_add(&whole, segment);
+	buf_add(&whole, rest);
+	buf_fini(bundle);
+	*bundle = whole;
 }
 
 /* The bundle as the workers will see it: sealed, mapped, verified. -1: it stays without effect. */
@@ -492,11 +548,14 @@ static enum publish_result publish(struct publisher *publisher, enum table_kind 
 enum publish_result publisher_offer(struct publisher *publisher, enum table_kind kind,
 				    struct span bundle, uint64_t seen_ns)
 {
+	const struct shards *present = &publisher->tables[kind].shards;
 	struct buf fresh = {0};
 	enum publish_result result = PUBLISH_EQUAL;
 
-	keep_new(&publisher->tables[kind].shards, bundle, &fresh);
-	if (fresh.len > 0 || publisher->tables[kind].shards.count == 0)
+	keep_new(present, bundle, &fresh);
+	if (is_scattered(present, buf_span(&fresh)))
+		make_whole(present, &fresh);
+	if (fresh.len > 0 || present->count == 0)
 		result = publish(publisher, kind, buf_span(&fresh), seen_ns);
 	buf_wipe(&fresh);
 	return result;

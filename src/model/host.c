@@ -68,29 +68,14 @@ void host_add_other(struct build *build)
 	make_old(build, add(build, S("")));
 }
 
-static bool comes_before(const struct mention *a, const struct mention *b)
-{
-	int age;
-
-	if (a->kind != b->kind)
-		return a->kind < b->kind;
-	age = host_compare_age(&a->intent->ingress->object, &b->intent->ingress->object);
-	return age < 0 || (age == 0 && a->rule < b->rule);
-}
-
 void host_add_mention(struct build *build, struct span name, struct mention *mention)
 {
 	struct host *host = find(build, name);
-	struct list *after;
 
 	if (host == NULL)
 		host = add(build, name);
 	mention->host = host;
-	/* the youngest is added last, mostly */
-	for (after = host->mentions.prev; after != &host->mentions; after = after->prev)
-		if (!comes_before(mention, container_of(after, struct mention, of_host)))
-			break;
-	list_insert(after, &mention->of_host);
+	list_add_last(&host->mentions, &mention->of_host);
 	make_old(build, host);
 }
 
@@ -310,6 +295,61 @@ static void add_mention(struct making *making, const struct mention *mention)
 		add_route(making, mention, &mention->claims[i]);
 }
 
+static struct mention *mention_of(const struct list *link)
+{
+	return container_of(link, struct mention, of_host);
+}
+
+/* <0: a counts before b. */
+static int compare(const struct mention *a, const struct mention *b)
+{
+	int age;
+
+	if (a->kind != b->kind)
+		return (int)a->kind - (int)b->kind;
+	age = host_compare_age(&a->intent->ingress->object, &b->intent->ingress->object);
+	return age != 0 ? age : (a->rule > b->rule) - (a->rule < b->rule);
+}
+
+static int compare_mentions(const void *a, const void *b)
+{
+	return compare(*(struct mention *const *)a, *(struct mention *const *)b);
+}
+
+/* How many there are; 0 where they are in order already. */
+static size_t count_out_of_order(const struct host *host)
+{
+	bool in_order = true;
+	size_t count = 0;
+
+	list_for_each (link, &host->mentions) {
+		in_order = in_order &&
+			   (count == 0 || compare(mention_of(link->prev), mention_of(link)) < 0);
+		count++;
+	}
+	return in_order ? 0 : count;
+}
+
+/* All at once: to find the place of each as it comes would cost the square of their number, which is a user's to
+ * choose. */
+static void sort_mentions(struct build *build, struct host *host)
+{
+	size_t count = count_out_of_order(host);
+	struct mention **sorted;
+	size_t next = 0;
+
+	if (count == 0)
+		return;
+	sorted = arena_take(&build->arena, count * sizeof(*sorted));
+	list_for_each (link, &host->mentions)
+		sorted[next++] = mention_of(link);
+	qsort(sorted, count, sizeof(*sorted), compare_mentions);
+	for (size_t i = 0; i < count; i++) {
+		list_remove(&sorted[i]->of_host);
+		list_add_last(&host->mentions, &sorted[i]->of_host);
+	}
+}
+
 static size_t count_claims(const struct host *host)
 {
 	size_t count = 0;
@@ -339,6 +379,7 @@ static void make(struct build *build, struct host *host)
 {
 	build->model.route_count -= host->model.route_count;
 	build->diagnostics = diagnostics_new();
+	sort_mentions(build, host);
 	make_routes(build, host);
 	diagnostics_replace(&host->duplicates, build->diagnostics, build->sink);
 	build->model.route_count += host->model.route_count;

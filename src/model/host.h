@@ -8,7 +8,7 @@
 
 struct host {
 	struct model_host model; /* first */
-	struct list mentions;    /* in the order in which they count */
+	struct list mentions;    /* in the order in which they count, once it is made */
 	struct list
 		old; /* in build.old_hosts, where it is to be made anew; in build.gone_hosts when it is gone */
 	struct model_route *routes;

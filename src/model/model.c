@@ -322,7 +322,7 @@ static int compare(const void *a, const void *b)
 				&(*(const struct ingress *const *)b)->object);
 }
 
-/* Oldest first, so that hosts find the last of those that name them soon. */
+/* Oldest first, so that most hosts find those that name them in order. */
 static void make_intents(struct revision *revision)
 {
 	if (revision->count > 0)

@@ -14,19 +14,26 @@ void shards_init(struct shards *shards, enum table_kind kind)
 	list_init(&shards->replaced);
 }
 
-static void leave_memory(struct shard_memory *memory)
+/* How many bytes that gave back. */
+static size_t leave_memory(struct shard_memory *memory)
 {
+	size_t size = memory->bytes.len;
+
 	if (--memory->shards > 0)
-		return;
+		return 0;
 	if (memory->give_back != NULL)
 		memory->give_back(memory->bytes);
 	free(memory);
+	return size;
 }
 
-static void free_shard(struct shard *shard)
+/* As leave_memory. */
+static size_t free_shard(struct shard *shard)
 {
-	leave_memory(shard->memory);
+	size_t freed = leave_memory(shard->memory);
+
 	free(shard);
+	return freed;
 }
 
 void shards_fini(struct shards *shards)
@@ -187,7 +194,7 @@ int shards_prepare(const struct shards *shards, struct span bytes,
 		result = check_settings(shards, change, err);
 	if (result == -1)
 		shards_drop(change);
-	leave_memory(memory);
+	(void)leave_memory(memory); /* what is not in effect is not counted */
 	return result;
 }
 
@@ -213,7 +220,7 @@ static void retire(struct shards *shards, struct shard *shard)
 		list_add_last(&shards->replaced, &shard->link);
 		return;
 	}
-	free_shard(shard);
+	shards->held -= free_shard(shard);
 	shards->mapped--;
 }
 
@@ -243,6 +250,7 @@ static void resize(struct shards *shards, uint32_t count)
 
 void shards_commit(struct shards *shards, struct shards_change *change)
 {
+	shards->held += change->fresh[0]->memory->bytes.len;
 	if (shards->count != change->shard_count)
 		resize(shards, change->shard_count);
 	for (uint32_t i = 0; i < change->count; i++)
@@ -272,7 +280,7 @@ void shard_unpin(struct shards *shards, struct shard *shard)
 	if (--shard->pins > 0 || shard->in_effect)
 		return;
 	list_remove(&shard->link);
-	free_shard(shard);
+	shards->held -= free_shard(shard);
 	shards->mapped--;
 }
 

@@ -47,7 +47,8 @@ struct shards {
 	uint32_t host_seed;  /* routes: that of every shard */
 	uint32_t many_labels;
 	struct shard **at;
-	size_t bytes;    /* of the shards in effect */
+	size_t bytes; /* of the shards in effect */
+	size_t held; /* bytes of the memory that shards lie in: one that is there keeps all of its bundle's */
 	uint32_t mapped; /* shards that are there, replaced ones that are pinned included */
 	struct list replaced;
 };

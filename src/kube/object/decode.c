@@ -150,15 +150,17 @@ static void decode_positions(struct object *object, const struct decode_place *p
 {
 	const struct document_node *root = place->nodes;
 	struct positions positions = {.base = place->base};
+	struct buf written = {0};
 
 	if (root == NULL)
 		return;
 	object->origin.line = root->line;
 	add_positions_within(&positions, root);
-	object->positions = arena_copy(&object->arena, buf_span(&positions.writer.bytes));
+	position_write(&positions.writer, &written);
+	object->positions = arena_copy(&object->arena, buf_span(&written));
+	buf_fini(&written);
 	buf_fini(&positions.path);
-	buf_fini(&positions.writer.bytes);
-	buf_fini(&positions.writer.last);
+	position_writer_fini(&positions.writer);
 }
 
 /* Metadata. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "given.h"
+#include "table/builder.h"
 #include "table/seal.h"
 
 enum { WORKERS = 2 };
@@ -558,6 +559,92 @@ static void old_segments_are_given_back(void **state)
 	assert_int_equal(count_descriptors(), before);
 }
 
+enum { SCATTER_SHARDS = 16, SCATTER_NAME = 64 << 10 };
+
+/* A shard of endpoints with one upstream, whose long name consists of a letter. */
+static void add_large_shard(struct buf *out, uint64_t generation, uint32_t shard, char letter)
+{
+	struct table_stamp stamp = {
+		.generation = generation, .set = 1, .shard = shard, .shard_count = SCATTER_SHARDS};
+	struct upstream_record upstream = {.incarnation = 1};
+	struct builder builder;
+	struct buf name = {0};
+
+	memset(buf_reserve(&name, SCATTER_NAME), letter, SCATTER_NAME);
+	name.len = SCATTER_NAME;
+	builder_init(&builder, TABLE_ENDPOINTS);
+	upstream.name = builder_text(&builder, buf_span(&name));
+	builder_add(&builder, ENDPOINTS_UPSTREAMS, &upstream);
+	builder_finish(&builder, &stamp, out);
+	builder_fini(&builder);
+	buf_fini(&name);
+}
+
+/* Shards from the first on change. */
+static void publish_from(struct world *world, uint64_t generation, uint32_t first, char letter)
+{
+	struct buf bundle = {0};
+
+	for (uint32_t shard = first; shard < SCATTER_SHARDS; shard++)
+		add_large_shard(&bundle, generation, shard, letter);
+	assert_int_equal(publisher_offer(world->publisher, TABLE_ENDPOINTS, buf_span(&bundle), 0),
+			 PUBLISH_NEW);
+	publisher_send(world->publisher);
+	buf_fini(&bundle);
+}
+
+static char letter_of(const struct shards *shards, uint32_t shard)
+{
+	const struct endpoints *endpoints = &shards->at[shard]->endpoints;
+
+	return endpoints_text(endpoints, endpoints->upstreams[0].name).ptr[0];
+}
+
+/* Applies what the worker was sent, and says so. */
+static void obey(struct world *world, uint32_t worker, struct shards *shards)
+{
+	struct received received = fake_worker_receive(&world->workers[worker]);
+	struct span bundle;
+	struct error err = {0};
+
+	assert_true(received.has_message);
+	assert_int_equal(seal_map(received.fd, &bundle, &err), 0);
+	close(received.fd);
+	assert_int_equal(shards_apply(shards, bundle, seal_unmap, &err), 0);
+	ack(world, worker, TABLE_ENDPOINTS, received.message.generation);
+}
+
+static void assert_holds_little(const struct shards *shards)
+{
+	assert_in_range(shards->held, shards->bytes, 2 * shards->bytes + (1 << 20));
+	for (uint32_t shard = 0; shard < SCATTER_SHARDS; shard++)
+		assert_int_equal(letter_of(shards, shard), 'a' + shard);
+}
+
+static void what_is_left_of_old_bundles_holds_no_more_than_the_table_twice(void **state)
+{
+	struct world *world = *state;
+	struct shards quick;
+	struct shards slow;
+
+	shards_init(&quick, TABLE_ENDPOINTS);
+	shards_init(&slow, TABLE_ENDPOINTS);
+	/* each bundle leaves one shard of the one before it */
+	for (uint32_t first = 0; first < SCATTER_SHARDS; first++) {
+		publish_from(world, first + 1, first, (char)('a' + first));
+		obey(world, 0, &quick);
+	}
+	/* the first, and then all that is newer */
+	obey(world, 1, &slow);
+	obey(world, 1, &slow);
+
+	assert_holds_little(publisher_table(world->publisher, TABLE_ENDPOINTS));
+	assert_holds_little(&quick);
+	assert_holds_little(&slow);
+	shards_fini(&quick);
+	shards_fini(&slow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +678,7 @@ int main(void)
 		TEST(descriptors_from_a_worker_are_closed),
 		TEST(a_worker_that_does_not_exist_is_refused),
 		TEST(old_segments_are_given_back),
+		TEST(what_is_left_of_old_bundles_holds_no_more_than_the_table_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

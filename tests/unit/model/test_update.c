@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -367,6 +368,72 @@ static void nothing_changed_makes_nothing(void **state)
 	world_end(world);
 }
 
+enum { MANY = 16000 };
+
+/* An Ingress that names one host so many times. */
+static void apply_many_rules(struct world *world, const char *name, unsigned year, unsigned version)
+{
+	struct buf text = {0};
+
+	buf_printf(
+		&text,
+		"apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: %s, namespace: "
+		"shop, creationTimestamp: \"%u-01-01T00:00:00Z\"}\nspec:\n  rules:\n",
+		name, year);
+	for (unsigned i = 0; i < MANY; i++)
+		buf_printf(&text,
+			   "  - {host: a.example, http: {paths: [{path: /%s%u/%u, pathType: Exact, "
+			   "backend: {service: {name: a, port: {number: 80}}}}]}}\n",
+			   name, version, i);
+	apply(world, buf_text(&text));
+	buf_fini(&text);
+}
+
+static int64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now), 0);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The least that a change of that Ingress took. */
+static int64_t measure_change(struct world *world, const char *name, unsigned year)
+{
+	int64_t least = INT64_MAX;
+
+	for (unsigned version = 1; version <= 3; version++) {
+		int64_t took;
+
+		apply_many_rules(world, name, year, version);
+		took = -cpu_ns();
+		update(world);
+		took += cpu_ns();
+		least = took < least ? took : least;
+	}
+	return least;
+}
+
+static void a_change_of_the_older_costs_no_more_than_one_of_the_younger(void **state)
+{
+	struct world *world = given_world();
+	int64_t old;
+	int64_t young;
+
+	(void)state;
+	apply(world, SERVICE("a"));
+	apply_many_rules(world, "old", 2025, 0);
+	apply_many_rules(world, "young", 2026, 0);
+	update(world);
+
+	young = measure_change(world, "young", 2026);
+	old = measure_change(world, "old", 2025);
+
+	/* the square of their number is a hundred times as much */
+	assert_in_range(old, 0, 8 * young);
+	world_end(world);
+}
+
 /*
  * Whatever happens
  */
@@ -646,6 +713,7 @@ int main(void)
 		cmocka_unit_test(a_changed_ingress_makes_its_hosts_anew_and_no_other),
 		cmocka_unit_test(a_service_that_comes_is_found_by_those_who_miss_it),
 		cmocka_unit_test(nothing_changed_makes_nothing),
+		cmocka_unit_test(a_change_of_the_older_costs_no_more_than_one_of_the_younger),
 		cmocka_unit_test(any_history_makes_the_model_of_a_fresh_start),
 		cmocka_unit_test(too_many_changes_at_once_make_everything_anew),
 	};
