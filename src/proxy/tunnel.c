@@ -138,12 +138,8 @@ void tunnel_pump(struct exchange *exchange)
 {
 	enum way down;
 
-<<<<<<< HEAD
-	if (pump_way(exchange, &exchange->to_upstream) != WAY_OPEN)
-=======
 	/* the pod takes no more: what it still has to say is passed on all the same */
-	if (!pump_way(exchange, &exchange->to_upstream))
->>>>>>> tls
+	if (pump_way(exchange, &exchange->to_upstream) != WAY_OPEN)
 		end_way(&exchange->to_upstream);
 	down = pump_way(exchange, &exchange->to_downstream);
 	if (down == WAY_NO_MEMORY)
