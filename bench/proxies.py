@@ -208,7 +208,7 @@ class Ingot(Proxy):
 
     def command(self):
         return [self.program, "run", "--manifests", str(self.manifests.watched),
-                "--bind-address", "127.0.0.1", "--http-port", str(self.port),
+                "--bind-address", "127.0.0.1", "--http-port", str(self.port), "--https-port", "off",
                 "--admin-address", f"127.0.0.1:{self.admin_port}",
                 "--workers", str(self.workers), "--access-log", "off",
                 "--state-dir", str(self.directory / "state"),
