@@ -123,7 +123,7 @@ void loop_task_cancel(struct loop_task *task)
 	list_remove(&task->link);
 }
 
-static int wait_ms(const struct loop *loop)
+static int wait_ms(struct loop *loop)
 {
 	if (!list_is_empty(&loop->tasks) || loop->stopping)
 		return 0;

@@ -2,6 +2,7 @@
 #include "io/timer.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /*
  * Level 0 has a slot for each of the next 256 ticks; a slot of level n holds 256^n ticks. When level 0 has
@@ -26,6 +27,7 @@ void timers_init(struct timers *timers, uint64_t now_ms)
 	for (unsigned level = 0; level < TIMER_LEVELS; level++)
 		for (unsigned slot = 0; slot < TIMER_SLOTS; slot++)
 			list_init(&timers->slots[level][slot]);
+	memset(timers->filled, 0, sizeof(timers->filled));
 	timers->now_ms = now_ms;
 	timers->tick = tick_of(now_ms);
 	timers->count = 0;
@@ -47,12 +49,15 @@ static void put_in_wheel(struct timers *timers, struct timer *timer)
 	uint32_t when = is_before(timer->deadline, timers->tick) ? timers->tick : timer->deadline;
 	uint32_t distance = when - timers->tick;
 	unsigned level = 0;
+	uint32_t slot;
 
 	while (level + 1 < TIMER_LEVELS && distance >= 1U << (LEVEL_BITS * (level + 1)))
 		level++;
 	timer->queued = when;
-	list_add_last(&timers->slots[level][when >> (LEVEL_BITS * level) & SLOT_MASK],
-		      &timer->link);
+	slot = when >> (LEVEL_BITS * level) & SLOT_MASK;
+	list_add_last(&timers->slots[level][slot], &timer->link);
+	if (level == 0)
+		timers->filled[slot / 64] |= UINT64_C(1) << slot % 64;
 }
 
 void timer_start(struct timers *timers, struct timer *timer, uint32_t delay_ms)
@@ -145,22 +150,40 @@ void timers_advance(struct timers *timers, uint64_t now_ms)
 	}
 }
 
-int timers_wait_ms(const struct timers *timers, int max_ms)
+/* Ticks to the next slot of level 0 that holds something, or to where the next level is spread. */
+static uint32_t ticks_to_next(struct timers *timers)
 {
-	uint32_t ticks = 0;
+	uint32_t first = timers->tick & SLOT_MASK;
+	uint32_t slot = first;
+
+	if (first == 0)
+		return 0;
+	while (slot < TIMER_SLOTS) {
+		uint64_t left = timers->filled[slot / 64] >> slot % 64;
+
+		if (left == 0) {
+			slot = (slot / 64 + 1) * 64;
+			continue;
+		}
+		slot += (uint32_t)__builtin_ctzll(left);
+		if (!list_is_empty(&timers->slots[0][slot]))
+			break;
+		timers->filled[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+	}
+	return (slot < TIMER_SLOTS ? slot : TIMER_SLOTS) - first;
+}
+
+int timers_wait_ms(struct timers *timers, int max_ms)
+{
 	uint32_t most = (uint32_t)max_ms / TIMER_TICK_MS;
+	uint32_t ticks;
 	int wait_ms;
 
 	if (timers->count == 0)
 		return max_ms;
-	/* to the next used slot, or to where the next level is spread */
-	while (ticks < most) {
-		uint32_t tick = timers->tick + ticks;
-
-		if (!list_is_empty(&timers->slots[0][tick & SLOT_MASK]) || (tick & SLOT_MASK) == 0)
-			break;
-		ticks++;
-	}
+	ticks = ticks_to_next(timers);
+	if (ticks > most)
+		ticks = most;
 	wait_ms = (int)(ticks * TIMER_TICK_MS) + TIMER_TICK_MS -
 		  (int)(timers->now_ms % TIMER_TICK_MS);
 	return wait_ms < max_ms ? wait_ms : max_ms;

@@ -24,9 +24,11 @@ struct timer {
 
 struct timers {
 	struct list slots[TIMER_LEVELS][TIMER_SLOTS]; /* private to timer.c */
-	uint64_t now_ms;                              /* private */
-	uint32_t tick;                                /* private: everything before it is done */
-	uint32_t count;                               /* timers that are in the wheel */
+	uint64_t
+		filled[TIMER_SLOTS / 64]; /* private: bit n: slot n of level 0 may hold something */
+	uint64_t now_ms;                  /* private */
+	uint32_t tick;                    /* private: everything before it is done */
+	uint32_t count;                   /* timers that are in the wheel */
 };
 
 void timers_init(struct timers *timers, uint64_t now_ms);
@@ -49,4 +51,4 @@ void timers_set_now(struct timers *timers, uint64_t now_ms);
 void timers_advance(struct timers *timers, uint64_t now_ms);
 
 /* Milliseconds until something may be due, at most max_ms. */
-int timers_wait_ms(const struct timers *timers, int max_ms);
+int timers_wait_ms(struct timers *timers, int max_ms);
