@@ -80,9 +80,19 @@ static void add_record(struct builder *builder, const struct identified *identif
 	builder_add(builder, CERTIFICATES_RECORDS, &record);
 }
 
-static void compile_shard(const struct model *model, const struct deal_shard *shard,
+void compiler_set_tickets(struct compiler *compiler, const struct ticket_key *keys, uint32_t count)
+{
+	BUG_ON(count > TICKET_KEYS_MAX);
+	explicit_bzero(compiler->tickets, sizeof(compiler->tickets));
+	memcpy(compiler->tickets, keys, count * sizeof(*keys));
+	compiler->ticket_count = count;
+	compiler->certificates.shards[0].old = true;
+}
+
+static void compile_shard(const struct compiler *compiler, const struct model *model,
 			  const struct table_stamp *stamp, struct buf *out)
 {
+	const struct deal_shard *shard = &compiler->certificates.shards[stamp->shard];
 	struct gathered gathered = {0};
 	struct builder builder;
 
@@ -91,6 +101,8 @@ static void compile_shard(const struct model *model, const struct deal_shard *sh
 	builder_reserve_text(&builder, gathered.bytes);
 	for (size_t i = 0; i < gathered.count; i++)
 		add_record(&builder, &gathered.items[i]);
+	for (uint32_t i = 0; stamp->shard == 0 && i < compiler->ticket_count; i++)
+		builder_add(&builder, CERTIFICATES_TICKETS, &compiler->tickets[i]);
 	builder_finish(&builder, stamp, out);
 	builder_fini(&builder);
 	free(gathered.items);
@@ -99,7 +111,7 @@ static void compile_shard(const struct model *model, const struct deal_shard *sh
 /* About what all old shards will take, so that memory with keys does not move. */
 static size_t estimate(const struct deal *deal, const struct model *model)
 {
-	enum { SHARD_BYTES = 256, RECORD_BYTES = 128 };
+	enum { SHARD_BYTES = 640, RECORD_BYTES = 128 };
 	size_t bytes = 0;
 
 	for (uint32_t i = 0; i < deal->shard_count; i++) {
@@ -133,7 +145,7 @@ bool compile_certificates(struct compiler *compiler, const struct model *model, 
 
 		if (!shard->old)
 			continue;
-		compile_shard(model, shard, &stamp, out);
+		compile_shard(compiler, model, &stamp, out);
 		shard->old = out->len == before;
 	}
 	return !deal_is_old(deal);

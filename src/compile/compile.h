@@ -49,6 +49,11 @@ bool compile_endpoints(struct compiler *compiler, const struct store *store,
 		       const struct model_options *options, uint64_t generation,
 		       uint64_t built_wall_ns, struct buf *out);
 
+/* Session tickets are sealed with these from now on, the first of them, and opened with all. Copied. At most
+ * TICKET_KEYS_MAX. */
+struct ticket_key;
+void compiler_set_tickets(struct compiler *compiler, const struct ticket_key *keys, uint32_t count);
+
 /* The same of the `certificates` table. What is appended holds keys: it is to be wiped (buf_wipe). */
 bool compile_certificates(struct compiler *compiler, const struct model *model, uint64_t generation,
 			  uint64_t built_wall_ns, struct buf *out);

@@ -39,6 +39,7 @@ void compiler_free(struct compiler *compiler)
 	ids_fini(&compiler->ids);
 	deal_fini(&compiler->hosts);
 	deal_fini(&compiler->certificates);
+	explicit_bzero(compiler->tickets, sizeof(compiler->tickets));
 	free(compiler->upstreams.old);
 	free(compiler);
 }

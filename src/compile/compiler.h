@@ -22,6 +22,8 @@ struct compiler {
 	struct services services;
 	struct deal hosts;
 	struct deal certificates;
+	struct ticket_key tickets[TICKET_KEYS_MAX]; /* wiped */
+	uint32_t ticket_count;
 	struct upstream_shards upstreams;
 	bool is_short; /* an upstream got no number */
 	const struct diagnostic_sink *sink;

@@ -18,6 +18,7 @@
 #include "control/publish.h"
 #include "control/reconcile.h"
 #include "control/state.h"
+#include "control/tickets.h"
 #include "control/traffic.h"
 #include "io/loop.h"
 #include "ipc/channel.h"
@@ -40,6 +41,7 @@ struct control {
 	const struct control_options *options;
 	struct model_options model; /* those of options, and the fallback certificate */
 	struct fallback fallback;
+	struct timer tickets; /* when their key is due to be replaced */
 	struct loop *loop;
 	struct channel run;
 	struct stats_map stats;
@@ -323,6 +325,14 @@ static void describe(struct control *control)
 	};
 }
 
+static void on_tickets(struct timer *timer)
+{
+	struct control *control = container_of(timer, struct control, tickets);
+
+	reconcile_rotate_tickets(control->reconcile);
+	timer_start(loop_timers(control->loop), timer, TICKETS_ROTATE_MS);
+}
+
 /* Without a fallback, TLS is refused where no Secret serves. */
 static void make_model_options(struct control *control)
 {
@@ -358,12 +368,15 @@ static void set_up(struct control *control)
 	control->reconcile = reconcile_new(&reconcile, control->publisher);
 	control->sink = reconcile_sink(control->reconcile);
 	timer_init(&control->retry, on_retry);
+	timer_init(&control->tickets, on_tickets);
+	timer_start(loop_timers(control->loop), &control->tickets, TICKETS_ROTATE_MS);
 	describe(control);
 }
 
 static void tear_down(struct control *control)
 {
 	timer_stop(loop_timers(control->loop), &control->retry);
+	timer_stop(loop_timers(control->loop), &control->tickets);
 	for (unsigned i = 0; i < ADMINS_MAX; i++)
 		if (control->admins[i] != NULL)
 			admin_stop(control->admins[i]);

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "compile/compile.h"
 #include "control/diagnostic_log.h"
+#include "control/tickets.h"
 #include "table/layout.h"
 
 static const uint64_t ns_per_second = 1000000000;
@@ -20,6 +21,7 @@ struct reconcile {
 	struct publisher *publisher;
 	struct store store;
 	struct compiler *compiler;
+	struct tickets tickets;
 	struct model *model;
 	bool again; /* what was compiled last did not get through */
 	bool listed;
@@ -66,6 +68,9 @@ struct reconcile *reconcile_new(const struct reconcile_options *options,
 	store_init(&reconcile->store);
 	diagnostic_log_init(&reconcile->log);
 	reconcile->compiler = new_compiler(&reconcile->sink);
+	tickets_rotate(&reconcile->tickets);
+	compiler_set_tickets(reconcile->compiler, reconcile->tickets.keys,
+			     reconcile->tickets.count);
 	reconcile->model = model_new(&reconcile->store, options->model, &reconcile->sink);
 	return reconcile;
 }
@@ -73,6 +78,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options,
 void reconcile_free(struct reconcile *reconcile)
 {
 	compiler_free(reconcile->compiler);
+	tickets_fini(&reconcile->tickets);
 	model_free(reconcile->model);
 	store_fini(&reconcile->store);
 	diagnostics_free(reconcile->of_source);
@@ -309,6 +315,16 @@ struct source_sink reconcile_sink(struct reconcile *reconcile)
 		.on_listed = on_listed,
 		.on_settled = on_settled,
 	};
+}
+
+void reconcile_rotate_tickets(struct reconcile *reconcile)
+{
+	tickets_rotate(&reconcile->tickets);
+	compiler_set_tickets(reconcile->compiler, reconcile->tickets.keys,
+			     reconcile->tickets.count);
+	/* amid a batch: its end publishes them */
+	if (reconcile->seen_ns == 0 && reconcile->listed)
+		publish(reconcile, false, 0);
 }
 
 void reconcile_on_obeyed(struct reconcile *reconcile, uint64_t routes_generation)

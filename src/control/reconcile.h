@@ -37,6 +37,9 @@ struct source_sink reconcile_sink(struct reconcile *reconcile);
 /* Every worker obeys routes of that generation or later: what only older ones named goes. */
 void reconcile_on_obeyed(struct reconcile *reconcile, uint64_t routes_generation);
 
+/* Session tickets are sealed with another key from now on. */
+void reconcile_rotate_tickets(struct reconcile *reconcile);
+
 /* The source has listed everything once. */
 bool reconcile_is_listed(const struct reconcile *reconcile);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/certificate.h"
 
+#include <openssl/sha.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bug.h"
 #include "base/list.h"
@@ -14,6 +16,7 @@
 enum { KINDS = CERTIFICATE_RSA + 1, WORDS_MAX = 1024 };
 
 static_assert(KINDS == 2, "host_tls has as many");
+static_assert((int)TICKET_KEYS_MAX <= (int)TLS_TICKET_KEYS_MAX, "all of them fit");
 
 /* What a context is made of. Bytes are compared: nothing of it may be left unset. */
 struct certificate_key {
@@ -77,6 +80,33 @@ void certificate_store_on_routes(struct certificate_store *store)
 	store->settings_hash = hash;
 }
 
+void certificate_store_on_certificates(struct certificate_store *store)
+{
+	const struct certificates *shard = &store->worker->tables.certificates.at[0]->certificates;
+	struct tls_ticket_key keys[TICKET_KEYS_MAX];
+
+	for (uint32_t i = 0; i < shard->ticket_count; i++) {
+		memcpy(keys[i].name, shard->tickets[i].name, sizeof(keys[i].name));
+		memcpy(keys[i].cipher, shard->tickets[i].cipher, sizeof(keys[i].cipher));
+		memcpy(keys[i].mac, shard->tickets[i].mac, sizeof(keys[i].mac));
+	}
+	tls_server_set_ticket_keys(store->server, keys, shard->ticket_count);
+	explicit_bzero(keys, sizeof(keys));
+}
+
+/* A ticket resumes with the same certificates under the same settings alone (security spec, T5). */
+static void hash_context(const struct certificate_store *store, const struct certificate_key *key,
+			 unsigned char hash[static SHA256_DIGEST_LENGTH])
+{
+	struct {
+		struct certificate_key key;
+		uint64_t settings_hash;
+	} of = {*key, store->settings_hash};
+
+	static_assert(sizeof(of) == sizeof(of.key) + sizeof(of.settings_hash), "no padding");
+	SHA256((const unsigned char *)&of, sizeof(of), hash);
+}
+
 /* A copy that ends with NUL; NULL where the text is empty. */
 static const char *terminate(const struct routes *routes, struct table_span text,
 			     char into[static WORDS_MAX + 1])
@@ -97,10 +127,12 @@ static enum tls_version version_of(unsigned versions, enum host_tls_version vers
 	return (versions & BIT(version)) != 0 ? TLS_VERSION_ANY : bound;
 }
 
-static struct tls_context *decode(const struct routes *routes,
+static struct tls_context *decode(const struct certificate_store *store,
+				  const struct routes *routes,
 				  const struct certificate_match *found,
 				  const struct certificate_key *key, struct error *err)
 {
+	unsigned char session_context[SHA256_DIGEST_LENGTH];
 	const struct table_settings *from = routes->settings;
 	char ciphers[WORDS_MAX + 1];
 	char curves[WORDS_MAX + 1];
@@ -113,9 +145,10 @@ static struct tls_context *decode(const struct routes *routes,
 		.version_max = version_of(from->tls_versions, HOST_TLS_1_3, TLS_VERSION_1_2),
 		.alpn = BIT(TLS_ALPN_HTTP1),
 		.tickets = from->ssl_session_tickets != 0,
-		.session_context = {(const char *)key->ids, sizeof(key->ids)},
+		.session_context = {(const char *)session_context, sizeof(session_context)},
 	};
 
+	hash_context(store, key, session_context);
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		if (found[kind].record == NULL)
 			continue;
@@ -166,7 +199,7 @@ static struct tls_context *get(struct certificate_store *store, const struct rou
 		list_add_last(&store->used, &decoded->used);
 		return decoded->context;
 	}
-	context = decode(routes, found, &key, &err);
+	context = decode(store, routes, found, &key, &err);
 	if (context != NULL)
 		return keep(store, &key, context);
 	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));

@@ -22,5 +22,8 @@ void certificate_store_free(struct certificate_store *store);
 /* For connections that are accepted. */
 struct tls_server *certificate_store_server(const struct certificate_store *store);
 
+/* Other certificates are in effect: perhaps other keys of session tickets too. */
+void certificate_store_on_certificates(struct certificate_store *store);
+
 /* Other routes are in effect: where settings changed, nothing of what was decoded holds any more. */
 void certificate_store_on_routes(struct certificate_store *store);

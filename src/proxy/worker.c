@@ -169,6 +169,8 @@ static void apply_segments(struct worker *worker)
 	tables_commit(&worker->tables);
 	if (worker->tables.routes.count > 0)
 		certificate_store_on_routes(worker->certificates);
+	if (worker->tables.certificates.count > 0)
+		certificate_store_on_certificates(worker->certificates);
 	count_tables(worker);
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
 		if (worker->prepared[kind] == 0)

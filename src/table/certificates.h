@@ -12,6 +12,7 @@
 
 enum certificates_section {
 	CERTIFICATES_RECORDS, /* struct certificate_record, ascending by id */
+	CERTIFICATES_TICKETS, /* struct ticket_key; in shard 0 alone, the first seals */
 	CERTIFICATES_TEXT,    /* bytes */
 	CERTIFICATES_SECTION_COUNT
 };
@@ -39,11 +40,22 @@ struct certificate_record {
 	uint8_t reserved[7];       /* zero */
 };
 
+enum { TICKET_KEYS_MAX = 4 };
+
+/* With which session tickets are sealed and opened, in every worker the same. */
+struct ticket_key {
+	uint8_t name[16]; /* travels with the ticket, in clear */
+	uint8_t cipher[32];
+	uint8_t mac[32];
+};
+
 /* A verified shard, mapped. */
 struct certificates {
 	const struct table_header *header; /* start of the mapping */
 	const struct certificate_record *records;
+	const struct ticket_key *tickets;
 	uint32_t count;
+	uint32_t ticket_count;
 };
 
 /* As routes_verify. */

@@ -33,8 +33,13 @@ int certificates_verify(struct span segment, struct certificates *certificates, 
 	*certificates = (struct certificates){
 		.header = header,
 		.records = table_section(header, CERTIFICATES_RECORDS),
+		.tickets = table_section(header, CERTIFICATES_TICKETS),
 		.count = header->sections[CERTIFICATES_RECORDS].count,
+		.ticket_count = header->sections[CERTIFICATES_TICKETS].count,
 	};
+	if (certificates->ticket_count > (header->shard == 0 ? TICKET_KEYS_MAX : 0))
+		return error_set(err, "certificates segment: %u ticket keys are too many",
+				 certificates->ticket_count);
 	for (uint32_t i = 0; i < certificates->count; i++)
 		if (verify_record(certificates, i, err) == -1)
 			return error_prefix(err, "certificates segment: ");

@@ -19,6 +19,7 @@ static_assert(sizeof(struct route_policy) == 48, "layout");
 static_assert(sizeof(struct route_object) == 32, "layout");
 static_assert(sizeof(struct upstream_record) == 40, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
+static_assert(sizeof(struct ticket_key) == 80, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
 static_assert(sizeof(struct host_tls) == 64, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
@@ -131,6 +132,11 @@ const struct table_layout
 								  TEXT(certificate_record, key),
 								  TEXT(certificate_record,
 								       revoked)}},
+							[CERTIFICATES_TICKETS] =
+								{"tickets",
+								 sizeof(struct ticket_key),
+								 0,
+								 {0}},
 							[CERTIFICATES_TEXT] = {"text", 1, 0, {0}},
 						},
 				},
