@@ -207,8 +207,9 @@ static void store_table(struct reconcile *reconcile, enum table_kind kind)
  * logged at length or stored. */
 static void publish(struct reconcile *reconcile, bool with_routes, uint64_t seen_ns)
 {
-	bool new_routes = with_routes && offer_routes(reconcile, seen_ns);
 	bool new_endpoints = offer_endpoints(reconcile, seen_ns);
+	/* routes that name what did not get through would only answer 503: they come with it */
+	bool new_routes = with_routes && !reconcile->again && offer_routes(reconcile, seen_ns);
 
 	offer_certificates(reconcile, seen_ns);
 	publisher_send(reconcile->publisher);
@@ -329,9 +330,11 @@ void reconcile_rotate_tickets(struct reconcile *reconcile)
 
 void reconcile_on_obeyed(struct reconcile *reconcile, uint64_t routes_generation)
 {
-	/* amid a batch: its end compiles the endpoints anyway */
-	if (compiler_release(reconcile->compiler, routes_generation) && reconcile->seen_ns == 0 &&
-	    reconcile->listed)
+	bool any = compiler_release(reconcile->compiler, routes_generation);
+
+	/* amid a batch its end compiles the endpoints anyway; where some did not get through, these alone would not
+	 * fit those that workers have */
+	if (any && reconcile->seen_ns == 0 && reconcile->listed && !reconcile->again)
 		publish(reconcile, false, 0);
 }
 

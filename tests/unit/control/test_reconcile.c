@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/reconcile.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "given.h"
@@ -318,6 +320,80 @@ static void old_upstreams_stay_until_the_last_worker_obeys(void **state)
 	assert_int_equal(upstream_of(world, "shop.example")->endpoint_count, 2);
 }
 
+/* A batch at whose end there is memory for so many bytes of a table. */
+static void sync_with_memory(struct world *world, rlim_t bytes)
+{
+	struct rlimit before;
+	struct rlimit small;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = (struct rlimit){.rlim_cur = bytes, .rlim_max = before.rlim_max};
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	sync_all(world);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+/* A Service with so many pods that its endpoints are larger than the routes. */
+static void put_large_service(struct world *world, const char *name)
+{
+	enum { PODS = 200 };
+	struct buf text = {0};
+
+	put_service(world, name);
+	buf_printf(&text,
+		   "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
+		   "metadata: {name: %s-slice, namespace: shop, labels: "
+		   "{kubernetes.io/service-name: %s}}\n"
+		   "addressType: IPv4\nports: [{port: 8080}]\nendpoints:\n",
+		   name, name);
+	for (unsigned i = 0; i < PODS; i++)
+		buf_printf(&text, "- {addresses: [192.0.2.%u]}\n", i + 1);
+	put(world, "large-slice", buf_text(&text));
+	buf_fini(&text);
+}
+
+static void routes_wait_for_endpoints_that_did_not_get_through(void **state)
+{
+	struct world *world = *state;
+
+	given_shop(world);
+	put_large_service(world, "core");
+	put_ingress(world, "web", "shop.example", "core");
+	sync_with_memory(world, 4096);
+
+	assert_int_equal(generation(world, TABLE_ENDPOINTS), 1);
+	assert_int_equal(generation(world, TABLE_ROUTES), 1);
+	assert_int_equal(upstream_of(world, "shop.example")->endpoint_count, 1);
+
+	sync_all(world);
+
+	assert_int_equal(upstream_of(world, "shop.example")->endpoint_count, 200);
+}
+
+static void what_did_not_get_through_is_not_published_in_part(void **state)
+{
+	struct world *world = *state;
+
+	given_shop(world);
+	obey(world);
+	put_service(world, "core");
+	put_slice(world, "core", TWO_PODS);
+	put_ingress(world, "web", "shop.example", "core");
+	sync_all(world);
+	put_large_service(world, "media");
+	put_ingress(world, "large", "large.example", "media");
+	sync_with_memory(world, 4096);
+
+	/* the upstream of cart goes now */
+	obey(world);
+	assert_int_equal(generation(world, TABLE_ENDPOINTS), 2);
+
+	sync_all(world);
+	assert_int_equal(generation(world, TABLE_ENDPOINTS), 3);
+	assert_int_equal(upstream_of(world, "large.example")->endpoint_count, 200);
+}
+
 static void ids_of_another_life_are_not_taken_for_ours(void **state)
 {
 	struct world *world = *state;
@@ -463,6 +539,8 @@ int main(void)
 		TEST(a_slice_alone_is_compiled_from_the_model_that_is_there),
 		TEST(the_slice_of_an_ingress_that_changed_in_the_same_batch_is_seen),
 		TEST(old_upstreams_stay_until_the_last_worker_obeys),
+		TEST(routes_wait_for_endpoints_that_did_not_get_through),
+		TEST(what_did_not_get_through_is_not_published_in_part),
 		TEST(ids_of_another_life_are_not_taken_for_ours),
 		TEST(generations_begin_above_what_workers_obey),
 		TEST(a_stored_table_is_published_before_anything_is_listed),
