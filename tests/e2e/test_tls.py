@@ -352,3 +352,40 @@ def test_nothing_resumes_by_default(ingot, pod):
     with connect(ingot, "shop.example", maximum_version=ssl.TLSVersion.TLSv1_2) as client:
         client.request("/", "shop.example")
         assert not client.sock.session.has_ticket
+
+
+def test_a_ticket_resumes_at_any_worker_where_tickets_are_switched_on(make_ingot, pod):
+    ingot = make_ingot(tls=True, workers=2, config={"ssl_session_tickets": "true"})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    made = context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    with connect(ingot, "shop.example", made=made) as client:
+        assert client.request("/", "shop.example").status == 200
+        session = client.sock.session
+
+    resumed = []
+    for _ in range(20):     # which worker accepts is the kernel's choice
+        plain = socket.create_connection(("127.0.0.1", ingot.https_port), 5)
+        with Connection.over(made.wrap_socket(plain, server_hostname="shop.example",
+                                              session=session)) as client:
+            assert client.request("/", "shop.example").status == 200
+            resumed.append(client.sock.session_reused)
+
+    assert session.has_ticket
+    assert all(resumed)
+
+
+def test_a_ticket_of_one_host_does_not_resume_on_another(make_ingot, pods):
+    a, b = pods("a", "b")
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true"})
+    ingot.serve(secret("a-tls", Certificate("a.example")), secret("b-tls", Certificate("b.example")),
+                shop(a, "a.example", "a-tls", "a"), shop(b, "b.example", "b-tls", "b"))
+    made = context(maximum_version=ssl.TLSVersion.TLSv1_2)
+    with connect(ingot, "a.example", made=made) as client:
+        client.request("/", "a.example")
+        session = client.sock.session
+
+    plain = socket.create_connection(("127.0.0.1", ingot.https_port), 5)
+    with Connection.over(made.wrap_socket(plain, server_hostname="b.example",
+                                          session=session)) as client:
+        assert client.request("/", "b.example").pod == "b"
+        assert not client.sock.session_reused
