@@ -211,7 +211,17 @@ static void start_missing(struct control *control)
 
 static void on_retry(struct timer *timer)
 {
-	start_missing(container_of(timer, struct control, retry));
+	struct control *control = container_of(timer, struct control, retry);
+
+	start_missing(control);
+	reconcile_retry(control->reconcile);
+}
+
+static void on_behind(void *owner)
+{
+	struct control *control = owner;
+
+	timer_start(loop_timers(control->loop), &control->retry, RETRY_MS);
 }
 
 static void on_stop(struct control *control)
@@ -352,6 +362,8 @@ static void set_up(struct control *control)
 	struct reconcile_options reconcile = {
 		.model = &control->model,
 		.generation_floor = find_generation_floor(&control->stats),
+		.on_behind = on_behind,
+		.owner = control,
 	};
 	struct publisher_events events = {
 		.owner = control,

@@ -50,6 +50,7 @@ struct peer {
 	uint32_t window_messages;
 	struct timer
 		silence; /* since it left its channel; until run says that it is gone, or brings another */
+	struct timer deaf; /* since it was asked about a table and gave no answer */
 };
 
 struct publisher {
@@ -101,6 +102,7 @@ static void on_progress(struct loop_task *task)
 static void disconnect(struct peer *peer)
 {
 	timer_stop(loop_timers(peer->publisher->loop), &peer->silence);
+	timer_stop(loop_timers(peer->publisher->loop), &peer->deaf);
 	if (peer->state.connected)
 		channel_stop(&peer->channel);
 	peer->state.connected = false;
@@ -123,6 +125,11 @@ static void expel(struct peer *peer, const char *reason)
 		events->on_expel(events->owner, peer->index, peer->state.pid, reason);
 }
 
+static void on_deaf(struct timer *timer)
+{
+	expel(container_of(timer, struct peer, deaf), "it does not answer for a table");
+}
+
 static void on_silent(struct timer *timer)
 {
 	expel(container_of(timer, struct peer, silence), "it has left its channel and goes on");
@@ -136,6 +143,7 @@ static void init_peers(struct publisher *publisher, uint32_t workers)
 		publisher->peers[i].publisher = publisher;
 		publisher->peers[i].index = i;
 		timer_init(&publisher->peers[i].silence, on_silent);
+		timer_init(&publisher->peers[i].deaf, on_deaf);
 	}
 }
 
@@ -296,6 +304,8 @@ static void send_bundle(struct peer *peer, enum table_kind kind, int fd, uint64_
 	};
 
 	peer->asked[kind] = generation;
+	if (!timer_is_running(&peer->deaf))
+		timer_start(loop_timers(peer->publisher->loop), &peer->deaf, PUBLISH_DEAF_MAX_MS);
 	peer->state.asked_ns[kind] = clock_monotonic_ns();
 	channel_send(&peer->channel, &message, fd);
 }
@@ -323,6 +333,14 @@ static void send_present(struct peer *peer)
 			send_bundle(peer, order[i], bundles[i], --due);
 }
 
+static bool is_asked(const struct peer *peer)
+{
+	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
+		if (peer->asked[kind] != 0)
+			return true;
+	return false;
+}
+
 /* Said twice is said once. */
 static void take_answer(struct peer *peer, const struct message *ack)
 {
@@ -331,6 +349,10 @@ static void take_answer(struct peer *peer, const struct message *ack)
 	peer->answered[ack->table] = ack->generation;
 	peer->asked[ack->table] = 0;
 	peer->state.asked_ns[ack->table] = 0;
+	/* whatever else is asked: it lives, and its time begins anew */
+	timer_stop(loop_timers(peer->publisher->loop), &peer->deaf);
+	if (is_asked(peer))
+		timer_start(loop_timers(peer->publisher->loop), &peer->deaf, PUBLISH_DEAF_MAX_MS);
 	if (ack->code == ACK_REFUSED)
 		note_refusal(peer, ack);
 	else
@@ -501,7 +523,13 @@ static int prepare(struct table *table, struct span bundle, struct shards_change
 		close(fd);
 		return -1;
 	}
-	return fd;
+	if (change->generation > table->shards.generation)
+		return fd;
+	/* a file that was stored may say anything */
+	error_set(err, "its generation %" PRIu64 " is not newer", change->generation);
+	shards_drop(change);
+	close(fd);
+	return -1;
 }
 
 static void tell_routes(const struct publisher *publisher, const struct shards_change *change)

@@ -26,6 +26,9 @@ enum { PUBLISH_MESSAGES_MAX = 1000 };
 /* A worker that ends leaves its channel a little earlier than run can tell us. */
 enum { PUBLISH_SILENT_MAX_MS = 2000 };
 
+/* A worker that takes longer to say what became of a table hangs: what only old tables name could never go. */
+enum { PUBLISH_DEAF_MAX_MS = 60 * 1000 };
+
 struct publisher;
 
 /* What its owner is told; each may be NULL. */

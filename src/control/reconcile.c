@@ -105,6 +105,8 @@ static bool offer(struct reconcile *reconcile, enum table_kind kind, const struc
 		return false;
 	case PUBLISH_REFUSED:
 		reconcile->again = true;
+		if (reconcile->options.on_behind != NULL)
+			reconcile->options.on_behind(reconcile->options.owner);
 		return false;
 	}
 	BUG_ON(true);
@@ -316,6 +318,13 @@ struct source_sink reconcile_sink(struct reconcile *reconcile)
 		.on_listed = on_listed,
 		.on_settled = on_settled,
 	};
+}
+
+void reconcile_retry(struct reconcile *reconcile)
+{
+	/* amid a batch: its end does it */
+	if (reconcile->again && reconcile->seen_ns == 0 && reconcile->listed)
+		publish(reconcile, update_model(reconcile), 0);
 }
 
 void reconcile_rotate_tickets(struct reconcile *reconcile)

@@ -21,6 +21,9 @@ struct reconcile_options {
 	const struct model_options *model; /* kept */
 	struct state *state;               /* kept; NULL: nothing is stored */
 	uint64_t generation_floor;         /* generations are above it */
+	/* What was compiled did not get through: reconcile_retry is to be called a little later. NULL: nobody does. */
+	void (*on_behind)(void *owner);
+	void *owner;
 };
 
 /* publisher is kept. Its on_obeyed must come to reconcile_on_obeyed. */
@@ -36,6 +39,9 @@ struct source_sink reconcile_sink(struct reconcile *reconcile);
 
 /* Every worker obeys routes of that generation or later: what only older ones named goes. */
 void reconcile_on_obeyed(struct reconcile *reconcile, uint64_t routes_generation);
+
+/* Once more, where something did not get through. */
+void reconcile_retry(struct reconcile *reconcile);
 
 /* Session tickets are sealed with another key from now on. */
 void reconcile_rotate_tickets(struct reconcile *reconcile);

@@ -64,7 +64,11 @@ static int write_table(const char *directory, enum table_kind kind, struct span 
 static int write_tables(const char *directory, const bool kinds[static TABLE_KIND_COUNT],
 			const struct state_content *content, struct error *err)
 {
-	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
+	/* endpoints first: routes without theirs would answer 503 after a crash in between */
+	static const enum table_kind order[] = {TABLE_ENDPOINTS, TABLE_ROUTES};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		enum table_kind kind = order[i];
 		struct buf bytes = {0};
 		int written;
 
