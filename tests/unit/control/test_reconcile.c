@@ -353,6 +353,23 @@ static void put_large_service(struct world *world, const char *name)
 	buf_fini(&text);
 }
 
+static void what_did_not_get_through_is_tried_again_without_a_change(void **state)
+{
+	struct world *world = *state;
+
+	given_shop(world);
+	put_large_service(world, "core");
+	put_ingress(world, "web", "shop.example", "core");
+	sync_with_memory(world, 4096);
+	assert_int_equal(generation(world, TABLE_ROUTES), 1);
+
+	reconcile_retry(world->reconcile);
+
+	assert_int_equal(upstream_of(world, "shop.example")->endpoint_count, 200);
+	reconcile_retry(world->reconcile); /* nothing is left to be done */
+	assert_int_equal(generation(world, TABLE_ROUTES), 2);
+}
+
 static void routes_wait_for_endpoints_that_did_not_get_through(void **state)
 {
 	struct world *world = *state;
@@ -539,6 +556,7 @@ int main(void)
 		TEST(a_slice_alone_is_compiled_from_the_model_that_is_there),
 		TEST(the_slice_of_an_ingress_that_changed_in_the_same_batch_is_seen),
 		TEST(old_upstreams_stay_until_the_last_worker_obeys),
+		TEST(what_did_not_get_through_is_tried_again_without_a_change),
 		TEST(routes_wait_for_endpoints_that_did_not_get_through),
 		TEST(what_did_not_get_through_is_not_published_in_part),
 		TEST(ids_of_another_life_are_not_taken_for_ours),
