@@ -20,6 +20,7 @@ import chart
 import lookup
 import memory
 import swaps
+import tls
 import traffic
 import world
 from machine import cpu_list, describe, raise_descriptors
@@ -47,6 +48,9 @@ ROWS = {
     "control-cpu": world.control_cpu,
     "look-up": lookup.look_up,
     "swaps": swaps.swaps,
+    "tls-handshake": tls.tls_handshake,
+    "tls-request": tls.tls_request,
+    "tls-body": tls.tls_body,
 }
 
 # full, quick
@@ -121,6 +125,9 @@ class Bench:
             variant = variant or (tuned if base else "")
         self.made.append(kind(self, name, program, variant=variant, **more))
         return self.made[-1]
+
+    def certificate(self, key):
+        return tls.certificate(self, key)
 
     def proxy(self, name):
         """The one that stays up for all rows about requests."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kubernetes objects for benchmarks, as files in a directory: a small cluster to carry load, and a large one."""
+import base64
 import json
 import os
 
@@ -19,7 +20,7 @@ def config_map():
             "data": {"keep-alive": "600", "keep-alive-requests": "1000000000",
                      "upstream-keepalive-connections": "512",
                      "upstream-keepalive-requests": "1000000000",
-                     "upstream-keepalive-timeout": "600",
+                     "upstream-keepalive-timeout": "600", "ssl-session-tickets": "true",
                      "proxy-read-timeout": "600", "proxy-send-timeout": "600"}}
 
 
@@ -35,6 +36,13 @@ def service(name):
     return {"apiVersion": "v1", "kind": "Service",
             "metadata": {"name": name, "namespace": NAMESPACE},
             "spec": {"clusterIP": "10.96.0.1", "ports": [{"name": "http", "port": 80}]}}
+
+
+def secret(name, certificate):
+    data = {key: base64.b64encode(path.read_bytes()).decode()
+            for key, path in zip(("tls.crt", "tls.key"), certificate)}
+    return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
+            "metadata": {"name": name, "namespace": NAMESPACE}, "data": data}
 
 
 def endpoint_slice(name, addresses, port):
@@ -91,9 +99,11 @@ class Manifests:
     def write(self, name, *documents):
         self.draft(name, *documents)()
 
-    def write_small(self, port):
-        """One host that leads to the upstream on that port."""
+    def write_small(self, port, certificate=None):
+        """One host that leads to the upstream on that port. certificate: (certificate, key) as files, for all hosts."""
         self.write("global", ingress_class(), config_map())
+        if certificate:
+            self.write("certificate", secret("tls", certificate))
         self.write("bench", ingress("bench", HOST, "bench"), service("bench"),
                    endpoint_slice("bench", ["127.0.0.1"], port))
 

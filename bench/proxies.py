@@ -44,6 +44,7 @@ http {{
     proxy_set_header X-Forwarded-Proto $scheme;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        {tls}
         server_name bench.example;
         location / {{ proxy_pass http://responder; }}
     }}
@@ -67,6 +68,7 @@ defaults
     http-reuse always
 frontend front
     bind 127.0.0.1:{port} backlog 4096
+    {tls}
     http-request set-header X-Forwarded-Proto http
     default_backend back
 backend back
@@ -84,6 +86,7 @@ class Proxy:
         self.bench, self.name, self.program, self.variant = bench, name, program, variant
         self.directory = bench.new_directory(name)
         self.port = bench.new_port()
+        self.tls_port = bench.new_port() if variant.startswith("tls") else None
         self.connections = connections
         self.process = None
         self.version = self.find_version()
@@ -94,11 +97,15 @@ class Proxy:
     def command(self):
         raise NotImplementedError
 
-    def configure(self, text, tuning):
+    def certificate(self):
+        """(certificate, key), PEM files, where the variant is tlsecdsa or tlsrsa."""
+        return self.bench.certificate(self.variant.removeprefix("tls"))
+
+    def configure(self, text, tuning, tls=""):
         path = self.directory / "configuration"
         path.write_text(text.format(
             directory=self.directory, port=self.port, upstream=self.bench.upstream,
-            descriptors=self.bench.descriptors, connections=self.connections, tuning=tuning,
+            descriptors=self.bench.descriptors, connections=self.connections, tuning=tuning, tls=tls,
             # it does not start with more than half of the descriptors
             haproxy_connections=min(self.connections, (self.bench.descriptors - 200) // 2)))
         return str(path)
@@ -151,8 +158,14 @@ class Nginx(Proxy):
             (self.directory / name).mkdir(mode=0o777, exist_ok=True)
         tuning = ("proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k;"
                   if self.variant == "64k" else "")
+        tls = ""
+        if self.tls_port:
+            chain, key = self.certificate()
+            tls = (f"listen 127.0.0.1:{self.tls_port} ssl http2 backlog=4096; ssl_certificate {chain}; "
+                   f"ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3; "
+                   "ssl_session_cache shared:bench:10m; ssl_session_tickets on;")
         return [self.program, "-p", str(self.directory), "-e", str(self.directory / "error.log"),
-                "-c", self.configure(NGINX, tuning)]
+                "-c", self.configure(NGINX, tuning, tls)]
 
     def worker(self):
         return children(self.process.pid)[-1]
@@ -174,8 +187,15 @@ class Haproxy(Proxy):
 
     def command(self):
         tuning = "option splice-response" if self.variant == "splice" else ""
+        tls = ""
+        if self.tls_port:
+            chain, key = self.certificate()
+            both = self.directory / "both.pem"
+            both.write_text(chain.read_text() + key.read_text())
+            tls = (f"bind 127.0.0.1:{self.tls_port} backlog 4096 ssl crt {both} alpn h2,http/1.1 "
+                   "ssl-min-ver TLSv1.2")
         return [self.program, "-W" if self.variant == "reload" else "-db", "-f",
-                self.configure(HAPROXY, tuning)]
+                self.configure(HAPROXY, tuning, tls)]
 
     def worker(self):
         return (children(self.process.pid) or [self.process.pid])[-1]
@@ -200,7 +220,7 @@ class Ingot(Proxy):
         self.admin_port = bench.new_port()
         if manifests is None:
             manifests = Manifests(self.directory)
-            manifests.write_small(bench.upstream)
+            manifests.write_small(bench.upstream, self.certificate() if self.tls_port else None)
         self.manifests = manifests
 
     def find_version(self):
@@ -208,7 +228,9 @@ class Ingot(Proxy):
 
     def command(self):
         return [self.program, "run", "--manifests", str(self.manifests.watched),
-                "--bind-address", "127.0.0.1", "--http-port", str(self.port), "--https-port", "off",
+                "--bind-address", "127.0.0.1", "--http-port", str(self.port),
+                *(["--https-port", str(self.tls_port), "--default-ssl-certificate",
+                   f"{NAMESPACE}/tls"] if self.tls_port else ["--https-port", "off"]),
                 "--admin-address", f"127.0.0.1:{self.admin_port}",
                 "--workers", str(self.workers), "--access-log", "off",
                 "--state-dir", str(self.directory / "state"),
