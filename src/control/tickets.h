@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys of session tickets: made in memory, another one every twelve hours, each good for a day, never on a disk (security
- * spec, T5).
+/* Keys of session tickets: made in memory, another one every twelve hours, each good for a day, never on a disk
+ * (security spec, T5).
  */
 #pragma once
 
