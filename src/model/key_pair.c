@@ -2,8 +2,10 @@
 #include "model/key_pair.h"
 
 #include <limits.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
@@ -35,47 +37,102 @@ static BIO *open_bytes(struct span bytes)
 						     : BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
 }
 
-static int add_der(struct buf *chain, X509 *certificate)
-{
-	unsigned char *der = NULL;
-	int length = i2d_X509(certificate, &der);
+/* A block of PEM text. */
+struct block {
+	char *name;
+	char *header;
+	unsigned char *bytes;
+	long length;
+};
 
-	if (length <= 0)
-		return -1;
-	buf_add(chain, span_make((const char *)der, (size_t)length));
-	OPENSSL_free(der);
-	return 0;
+static bool next_block(BIO *text, struct block *block)
+{
+	*block = (struct block){0};
+	return PEM_read_bio(text, &block->name, &block->header, &block->bytes, &block->length) == 1;
+}
+
+static void free_block(struct block *block)
+{
+	OPENSSL_free(block->name);
+	OPENSSL_free(block->header);
+	OPENSSL_clear_free(block->bytes, (size_t)block->length);
+}
+
+static bool is_certificate(const struct block *block)
+{
+	return strcmp(block->name, PEM_STRING_X509) == 0 ||
+	       strcmp(block->name, PEM_STRING_X509_OLD) == 0;
+}
+
+static X509 *decode(const struct block *block)
+{
+	const unsigned char *at = block->bytes;
+	X509 *certificate = d2i_X509(NULL, &at, block->length);
+
+	if (certificate == NULL || at == block->bytes + block->length)
+		return certificate;
+	X509_free(certificate);
+	return NULL;
+}
+
+/* Whether the bytes are a certificate. libcrypto takes a tenth of a millisecond to say so, and thousands of Secrets share
+ * the same few intermediate ones: the last that were right are known. */
+static bool is_sound(const struct block *block)
+{
+	enum { KNOWN = 64 };
+	static unsigned char known[KNOWN][SHA256_DIGEST_LENGTH];
+	static unsigned next;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	X509 *certificate;
+
+	SHA256(block->bytes, (size_t)block->length, digest);
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (memcmp(known[i], digest, sizeof(digest)) == 0)
+			return true;
+	certificate = decode(block);
+	if (certificate == NULL)
+		return false;
+	X509_free(certificate);
+	memcpy(known[next++ % KNOWN], digest, sizeof(digest));
+	return true;
+}
+
+/* Appends the certificate; the first is the leaf. */
+static int take_certificate(struct key_pair *pair, const struct block *block, int count,
+			    X509 **leaf, struct error *err)
+{
+	if (count == 1)
+		*leaf = decode(block);
+	if (count == 1 ? *leaf == NULL : !is_sound(block))
+		return error_set(err, "certificate %d of tls.crt is none that can be read", count);
+	buf_add(&pair->chain, span_make((const char *)block->bytes, (size_t)block->length));
+	if (count <= CHAIN_MAX && pair->chain.len <= CHAIN_BYTES_MAX)
+		return 0;
+	return error_set(err, "tls.crt has more than the %d certificates or %d bytes allowed",
+			 CHAIN_MAX, CHAIN_BYTES_MAX);
 }
 
 /* The certificate itself, or NULL with the reason. */
 static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *err)
 {
-	BIO *bytes = open_bytes(pem);
+	BIO *text = open_bytes(pem);
 	X509 *leaf = NULL;
-	X509 *next;
+	struct block block;
 	int count = 0;
+	int result = 0;
 
-	while (bytes != NULL &&
-	       (next = PEM_read_bio_X509(bytes, NULL, no_passphrase, NULL)) != NULL) {
-		bool fits = add_der(&pair->chain, next) == 0 && ++count <= CHAIN_MAX &&
-			    pair->chain.len <= CHAIN_BYTES_MAX;
-
-		if (leaf == NULL)
-			leaf = next;
-		else
-			X509_free(next);
-		if (fits)
-			continue;
-		error_set(err, "tls.crt has more than the %d certificates or %d bytes allowed",
-			  CHAIN_MAX, CHAIN_BYTES_MAX);
-		X509_free(leaf);
-		BIO_free(bytes);
-		return NULL;
+	while (result == 0 && text != NULL && next_block(text, &block)) {
+		if (is_certificate(&block))
+			result = take_certificate(pair, &block, ++count, &leaf, err);
+		free_block(&block);
 	}
-	BIO_free(bytes);
-	if (leaf == NULL)
+	BIO_free(text);
+	if (count == 0)
 		error_set(err, "tls.crt holds no certificate in PEM form");
-	return leaf;
+	if (result == 0)
+		return leaf;
+	X509_free(leaf);
+	return NULL;
 }
 
 static bool is_curve(EVP_PKEY *key)
@@ -132,14 +189,86 @@ static int write_key(struct key_pair *pair, EVP_PKEY *key)
 	return 0;
 }
 
+/* The kind of key, as libcrypto names it, that the bytes of a PKCS #8 key say; NULL: they are none. */
+static const char *kind_of(const struct block *block)
+{
+	const unsigned char *at = block->bytes;
+	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, block->length);
+	const ASN1_OBJECT *algorithm = NULL;
+	const char *kind = NULL;
+
+	if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1)
+		kind = OBJ_nid2sn(OBJ_obj2nid(algorithm));
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return kind;
+}
+
+/* A PKCS #8 key. What libcrypto needs to read one takes it far longer to prepare than to use: for the kinds that
+ * everybody has it is kept. */
+static EVP_PKEY *decode_key(const struct block *block)
+{
+	static const struct {
+		const char *kind;
+		const char *name;
+	} kinds[] = {{SN_X9_62_id_ecPublicKey, "EC"}, {LN_rsaEncryption, "RSA"}};
+	static OSSL_DECODER_CTX *decoders[sizeof(kinds) / sizeof(kinds[0])];
+	static EVP_PKEY *key;
+	const char *kind = kind_of(block);
+	const unsigned char *at = block->bytes;
+	size_t length = (size_t)block->length;
+
+	for (size_t i = 0; kind != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kind, kinds[i].kind) != 0)
+			continue;
+		if (decoders[i] == NULL)
+			decoders[i] = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "PrivateKeyInfo",
+								    kinds[i].name, EVP_PKEY_KEYPAIR,
+								    NULL, NULL);
+		key = NULL;
+		if (decoders[i] == NULL || OSSL_DECODER_from_data(decoders[i], &at, &length) != 1)
+			return NULL;
+		return length == 0 ? key : NULL;
+	}
+	return NULL;
+}
+
+/* A key in another form, or of another kind. */
+static EVP_PKEY *read_other_key(struct span pem)
+{
+	BIO *text = open_bytes(pem);
+	EVP_PKEY *key = text == NULL ? NULL
+				     : PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
+
+	BIO_free(text);
+	return key;
+}
+
+/* The key, and its bytes where they are in the form that workers read. */
+static EVP_PKEY *read_pem_key(struct key_pair *pair, struct span pem)
+{
+	BIO *text = open_bytes(pem);
+	EVP_PKEY *key = NULL;
+	struct block block;
+
+	while (key == NULL && text != NULL && next_block(text, &block)) {
+		if (strcmp(block.name, PEM_STRING_PKCS8INF) == 0)
+			key = decode_key(&block);
+		if (key != NULL) {
+			buf_reserve(&pair->key, (size_t)block.length);
+			buf_add(&pair->key,
+				span_make((const char *)block.bytes, (size_t)block.length));
+		}
+		free_block(&block);
+	}
+	BIO_free(text);
+	return key != NULL ? key : read_other_key(pem);
+}
+
 static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct error *err)
 {
-	BIO *bytes = open_bytes(pem);
-	EVP_PKEY *key = bytes == NULL ? NULL
-				      : PEM_read_bio_PrivateKey(bytes, NULL, no_passphrase, NULL);
+	EVP_PKEY *key = read_pem_key(pair, pem);
 	int result = -1;
 
-	BIO_free(bytes);
 	if (key == NULL)
 		return error_set(err,
 				 "tls.key holds no private key in PEM form without passphrase");
@@ -147,7 +276,7 @@ static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct e
 		if (X509_check_private_key(leaf, key) != 1)
 			error_set(err,
 				  "tls.key is not the key of the first certificate of tls.crt");
-		else if (write_key(pair, key) == -1)
+		else if (pair->key.len == 0 && write_key(pair, key) == -1)
 			error_set(err, "tls.key cannot be written in the form that workers read");
 		else
 			result = 0;

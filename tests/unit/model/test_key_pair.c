@@ -72,7 +72,7 @@ static void what_is_no_pair_is_refused_with_the_reason(void **state)
 	(void)state;
 	assert_refused(S(""), a.key, "tls.crt holds no certificate");
 	assert_refused(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), a.key,
-		       "tls.crt holds no certificate");
+		       "certificate 1 of tls.crt is none");
 	assert_refused(a.chain, S(""), "tls.key holds no private key");
 	assert_refused(a.chain, given_encrypted_key(), "tls.key holds no private key");
 	assert_refused(a.chain, b.key, "not the key of the first certificate");
