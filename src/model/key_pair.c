@@ -75,8 +75,8 @@ static X509 *decode(const struct block *block)
 	return NULL;
 }
 
-/* Whether the bytes are a certificate. libcrypto takes a tenth of a millisecond to say so, and thousands of Secrets share
- * the same few intermediate ones: the last that were right are known. */
+/* Whether the bytes are a certificate. libcrypto takes a tenth of a millisecond to say so, and thousands of Secrets
+ * share the same few intermediate ones: the last that were right are known. */
 static bool is_sound(const struct block *block)
 {
 	enum { KNOWN = 64 };
