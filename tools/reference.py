@@ -221,6 +221,19 @@ ANNOTATION_CLASSES = [
 
 # What an obeyed annotation means. One that is missing here is an error of this program.
 ANNOTATIONS = {
+    "backend-protocol": "what pods are spoken to with: `HTTP` or `HTTPS`; it wins over `appProtocol` of the Service port. "
+                        "With `GRPC`, `GRPCS` and `FCGI`, which are not spoken yet, requests get 503",
+    "proxy-ssl-ciphers": "ciphers of TLS 1.2 towards pods, as OpenSSL names them; default: ECDHE with AES-GCM or ChaCha20",
+    "proxy-ssl-name": "name that certificates of pods must be good for, and that is sent to them; default: "
+                      "`SERVICE.NAMESPACE.svc`",
+    "proxy-ssl-protocols": "versions of TLS towards pods: `TLSv1.2`, `TLSv1.3`; default: both",
+    "proxy-ssl-secret": "Secret of the same namespace with what TLS towards pods needs: `ca.crt` to verify them, `ca.crl` with "
+                        "what was revoked, `tls.crt` and `tls.key` to be shown to them. One that cannot be used closes the "
+                        "routes (IGT1405). The other `proxy-ssl-*` mean nothing without it (IGT1206)",
+    "proxy-ssl-server-name": "`on`: the name is sent (SNI); default: `off`",
+    "proxy-ssl-verify": "`on`: pods are verified, and one that is not what it should be gets no request; default: `off`, "
+                        "which is told (IGT1309)",
+    "proxy-ssl-verify-depth": "how many certificates may stand between that of a pod and `ca.crt`; default: 1",
     "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
 }
@@ -229,7 +242,8 @@ ANNOTATIONS = {
 def obeyed_annotations():
     return table(["annotation", "meaning"],
                  [[code(string(name)), ANNOTATIONS[string(name)]]
-                  for name, _ in calls("model/annotation.def", "ANNOTATION_VALUE")])
+                  for name, _ in sorted(calls("model/annotation.def", "ANNOTATION_VALUE") +
+                                        calls("model/annotation.def", "ANNOTATION_TEXT"))])
 
 
 def annotations():

@@ -218,7 +218,7 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 	struct host_tls tls = {0};
 	bool any = false;
 
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++) {
 		const struct model_certificate *certificate = host->certificates[kind];
 
 		if (certificate == NULL)

@@ -203,7 +203,7 @@ static void decide_tls(struct build *build, struct host *host)
 		decider = NULL;
 	}
 	host->model.has_tls = decider != NULL && decider->has_tls;
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++) {
 		const struct certificate *certificate = decider == NULL
 								? NULL
 								: decider->certificates[kind];

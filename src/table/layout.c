@@ -21,6 +21,7 @@ static_assert(sizeof(struct upstream_record) == 40, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
 static_assert(sizeof(struct host_tls) == 64, "layout");
+static_assert(sizeof(struct upstream_tls) == 96, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 static_assert((int)ENDPOINTS_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 
@@ -113,6 +114,13 @@ const struct table_layout
 											 endpoint_record),
 										 0,
 										 {0}},
+							[ENDPOINTS_TLS] =
+								{"tls",
+								 sizeof(struct upstream_tls),
+								 3,
+								 {TEXT(upstream_tls, server_name),
+								  TEXT(upstream_tls, verify_name),
+								  TEXT(upstream_tls, ciphers)}},
 							[ENDPOINTS_TEXT] = {"text", 1, 0, {0}},
 						},
 				},

@@ -54,7 +54,7 @@ static void apply_settings(uint32_t connections, uint32_t requests, uint32_t tim
 static struct upstream *open_one(const struct endpoint_record *to)
 {
 	static char exchange; /* which one does not matter: no edge comes while it is busy */
-	struct upstream *upstream = upstream_open(worker, to, (struct exchange *)(void *)&exchange);
+	struct upstream *upstream = upstream_open(worker, to, NULL, (struct exchange *)(void *)&exchange);
 	struct ip_port from;
 
 	assert_non_null(upstream);
@@ -84,7 +84,7 @@ static bool is_closed(unsigned index)
 
 static struct upstream *take(void)
 {
-	return conn_pool_take(&worker->pool, &endpoint);
+	return conn_pool_take(&worker->pool, &endpoint, NULL);
 }
 
 /* What a taken connection is for the worker: it belongs to nobody until it is put back. */
@@ -189,13 +189,13 @@ static void a_connection_leads_to_its_own_endpoint_alone(void **state)
 	(void)state;
 	given_idle(1);
 	other.slot = 1;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	other = endpoint;
 	other.incarnation++;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	other = endpoint;
 	other.port++;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 
 	assert_counts(1, 0);
 }
@@ -212,7 +212,7 @@ static void endpoints_of_names_are_told_apart_by_their_address(void **state)
 	other = endpoint;
 	assert_true(ip_parse(S("127.0.0.2"), &other.ip));
 
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	taken = take();
 	assert_ptr_equal(taken, opened[1]);
 	put_back(taken);
@@ -251,7 +251,7 @@ static void where_every_connection_is_busy_there_is_room_for_no_other(void **sta
 	open_one(&endpoint);
 	worker->upstreams.limit = 1;
 
-	assert_null(upstream_open(worker, &endpoint, (struct exchange *)(void *)&exchange));
+	assert_null(upstream_open(worker, &endpoint, NULL, (struct exchange *)(void *)&exchange));
 	assert_int_equal(errno, ENOMEM);
 	assert_counts(0, 1);
 	upstream_close(opened[0]);
