@@ -164,8 +164,9 @@ static void gather_all(struct gathering *gathering)
 
 static struct certificate_id id_of(struct span certificate)
 {
-	return certificate.len == 0 ? (struct certificate_id){0}
-				    : compiler_certificate_id(certificate);
+	struct certificate_id none = {{0, 0}};
+
+	return certificate.len == 0 ? none : compiler_certificate_id(certificate);
 }
 
 /* Two blanks are in no text: what is hashed can be parted in one way only. */

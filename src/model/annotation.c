@@ -23,7 +23,7 @@ struct annotation {
 	const char *name;
 	enum class class;
 	const char *inert; /* NULL: every value means something */
-	size_t field;      /* of the verdict, by its offset; CLASS_OBEYED: a bool, CLASS_TEXT: a span */
+	size_t field; /* of the verdict, by its offset; CLASS_OBEYED: a bool, CLASS_TEXT: a span */
 };
 
 static const struct annotation annotations[] = {
@@ -141,6 +141,14 @@ static void obey(const struct found *found, const struct annotation *annotation,
 				diagnostic_quote(found->value));
 }
 
+static void keep_text(const struct found *found, const struct annotation *annotation,
+		      struct annotation_verdict *verdict)
+{
+	void *field = (char *)verdict + annotation->field;
+
+	*(struct span *)field = found->value;
+}
+
 static void judge(const struct found *found, struct annotation_verdict *verdict)
 {
 	const struct annotation *annotation = find(found->name);
@@ -157,7 +165,7 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 		obey(found, annotation, verdict);
 		break;
 	case CLASS_TEXT:
-		*(struct span *)((char *)verdict + annotation->field) = found->value;
+		keep_text(found, annotation, verdict);
 		break;
 	case CLASS_GUARD:
 		verdict->denied = true;
@@ -203,14 +211,24 @@ struct span annotation_field(struct build *build, const char *name)
 	return text;
 }
 
+void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+		       const char *name, struct span value, const char *what)
+{
+	struct span field = annotation_field(build, name);
+
+	if (value.len == 0)
+		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s", what);
+	else
+		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s %s",
+				diagnostic_quote(value), what);
+}
+
 bool annotation_secret(struct build *build, const struct ingress *ingress, struct span text,
 		       struct span *secret)
 {
 	struct span name = text;
-	struct span namespace = ingress->object.namespace;
-
-	if (span_find(text, '/') != SIZE_MAX)
-		namespace = span_cut(&name, '/');
+	bool has_namespace = span_find(text, '/') != SIZE_MAX;
+	struct span namespace = has_namespace ? span_cut(&name, '/') : ingress->object.namespace;
 	const struct span parts[] = {namespace, S("/"), name};
 
 	*secret = build_join(&build->arena, parts, 3);

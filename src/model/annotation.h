@@ -19,6 +19,15 @@ struct proxy_ssl_texts {
 	struct span protocols;
 };
 
+struct auth_tls_texts {
+	struct span secret;
+	struct span verify_client;
+	struct span verify_depth;
+	struct span error_page;
+	struct span pass_certificate;
+	struct span match_cn;
+};
+
 struct annotation_verdict {
 	bool denied;       /* something guards and is not obeyed: the routes answer 503 */
 	bool canary;       /* an addition to another Ingress: not served at all */
@@ -26,13 +35,19 @@ struct annotation_verdict {
 	bool force_ssl_redirect;
 	struct span backend_protocol;
 	struct proxy_ssl_texts proxy_ssl;
+	struct auth_tls_texts auth_tls;
 };
 
 /* The field of an object that an annotation is, by its name without prefix; in the arena of the update. */
 struct span annotation_field(struct build *build, const char *name);
 
-/* "namespace/name" of the Secret that an annotation names, with or without the namespace of the Ingress, in the arena of
- * the update. False: it is in another one, or no name (compat spec, 2.9). */
+/* Something is wrong with that annotation. value: what was found, to be quoted before what is said of it; empty: it is
+ * not shown. */
+void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+		       const char *name, struct span value, const char *what);
+
+/* "namespace/name" of the Secret that an annotation names, with or without the namespace of the Ingress, in the arena
+ * of the update. False: it is in another one, or no name (compat spec, 2.9). */
 bool annotation_secret(struct build *build, const struct ingress *ingress, struct span text,
 		       struct span *secret);
 

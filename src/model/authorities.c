@@ -82,7 +82,8 @@ static int read_certificates(struct buf *list, struct span pem, struct error *er
 	}
 	BIO_free(bytes);
 	if (list->len > BYTES_MAX || count > CERTIFICATES_MAX)
-		return error_set(err, "ca.crt has more than the %d certificates or %d bytes allowed",
+		return error_set(err,
+				 "ca.crt has more than the %d certificates or %d bytes allowed",
 				 CERTIFICATES_MAX, BYTES_MAX);
 	if (count == 0)
 		return error_set(err, "ca.crt holds no certificate in PEM form");

@@ -236,8 +236,8 @@ void certificate_release(struct build *build, struct certificate *certificate)
 		list_add_last(&build->unheld_certificates, &certificate->unheld);
 }
 
-static struct certificate *take_part(struct build *build, struct intent *intent,
-				     struct span secret, struct span name)
+static struct certificate *take_part(struct build *build, struct intent *intent, struct span secret,
+				     struct span name)
 {
 	struct certificate *certificate;
 

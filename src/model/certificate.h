@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates of Secrets, with their keys or as authorities: read once, held by those who serve with them (compat spec, 17.1 and 17.4). A Secret that
- * becomes unusable leaves the last good certificate in service. Private to model/.
+/* Certificates of Secrets, with their keys or as authorities: read once, held by those who serve with them (compat
+ * spec, 17.1 and 17.4). A Secret that becomes unusable leaves the last good certificate in service. Private to model/.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct certificate {
 		unheld; /* in build.unheld_certificates; in build.gone_certificates when it is gone */
 	uint32_t holders;
 	bool is_usable;
-	struct key_pair pair;            /* what model points to; empty: not usable, or authorities */
+	struct key_pair pair; /* what model points to; empty: not usable, or authorities */
 	struct authorities authorities;  /* likewise */
 	struct diagnostics *diagnostics; /* NULL: nothing is wrong */
 	char name[];

@@ -6,6 +6,7 @@
 #include "model/annotation.h"
 #include "model/certificate.h"
 #include "model/class.h"
+#include "model/client_certificate.h"
 #include "model/host.h"
 #include "model/rule_text.h"
 #include "model/upstream.h"
@@ -58,6 +59,7 @@ static struct intent_room count_room(const struct ingress *ingress,
 	for (uint32_t i = 0; i < ingress->tls_count; i++)
 		room.text += ingress->object.namespace.len + ingress->tls[i].secret_name.len + 2;
 	count_secret(&room, ingress, verdict->proxy_ssl.secret, 3);
+	count_secret(&room, ingress, verdict->auth_tls.secret, 2);
 	count_backend(&room, ingress, &ingress->default_backend);
 	for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
 		for (uint32_t i = 0; i < ingress->rules[rule].path_count; i++)
@@ -232,6 +234,7 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 		intent->ssl_redirect = verdict.ssl_redirect;
 		intent->force_ssl_redirect = verdict.force_ssl_redirect;
 		upstream_protocol_read(build, intent, &verdict);
+		client_certificate_read(build, intent, &verdict.auth_tls);
 		add_default(build, intent);
 		add_rules(build, intent);
 	} else {

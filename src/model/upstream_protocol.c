@@ -20,10 +20,7 @@ static const struct model_upstream_tls default_tls = {
 static void report(struct build *build, const struct intent *intent, enum diagnostic_id id,
 		   const char *name, struct span value, const char *what)
 {
-	diagnostics_add(build->diagnostics, id, &intent->ingress->object,
-			annotation_field(build, name), "%s%s%s",
-			value.len == 0 ? "" : diagnostic_quote(value), value.len == 0 ? "" : " ",
-			what);
+	annotation_report(build, intent->ingress, id, name, value, what);
 }
 
 /*
@@ -58,7 +55,8 @@ static void read_protocol(struct build *build, struct intent *intent, struct spa
 	}
 	intent->speech = UPSTREAM_SPEAKS_HTTP;
 	report(build, intent, DIAGNOSTIC_BAD_ANNOTATION, "backend-protocol", text,
-	       "does not fit: it takes HTTP, HTTPS, AUTO_HTTP, GRPC, GRPCS or FCGI; HTTP is spoken");
+	       "does not fit: it takes HTTP, HTTPS, AUTO_HTTP, GRPC, GRPCS or FCGI; HTTP is "
+	       "spoken");
 }
 
 bool upstream_protocol_is_secure(struct span app_protocol)

@@ -24,5 +24,6 @@ bool upstream_protocol_is_secure(struct span app_protocol);
 struct model_upstream_tls upstream_protocol_tls(struct build *build, const struct intent *intent,
 						const struct service *service);
 
-/* The intent leads to endpoints by TLS, through a backend of that field: where they are not verified it is told, once. */
+/* The intent leads to endpoints by TLS, through a backend of that field: where they are not verified it is told,
+ * once. */
 void upstream_protocol_note_tls(struct build *build, struct intent *intent, struct span field);

@@ -24,8 +24,8 @@ struct conn_pool {
 void conn_pool_init(struct conn_pool *pool, uint32_t slot_count);
 void conn_pool_fini(struct conn_pool *pool);
 
-/* Takes an idle connection to that endpoint out, or NULL: one under that context of TLS; NULL: plain. The kernel is asked once more: one on which anything
- * has come meanwhile is closed and never given (security spec, U8). */
+/* Takes an idle connection to that endpoint out, or NULL: one under that context of TLS; NULL: plain. The kernel is
+ * asked once more: one on which anything has come meanwhile is closed and never given (security spec, U8). */
 struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
 				const struct tls_context *tls);
 

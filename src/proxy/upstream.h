@@ -19,7 +19,7 @@ struct upstream {
 	struct iobuf *in;          /* NULL while idle */
 	struct ip_port at;
 	struct tls_context *tls; /* held by the transport; NULL: plain */
-	uint32_t slot; /* of the endpoint; TABLE_NONE for an address of a resolved name */
+	uint32_t slot;           /* of the endpoint; TABLE_NONE for an address of a resolved name */
 	uint32_t incarnation;
 	uint32_t requests; /* sent over it so far */
 	bool connecting;

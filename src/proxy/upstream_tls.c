@@ -91,17 +91,17 @@ static struct context_key key_of(const struct upstream_tls *tls, const struct na
 	return key;
 }
 
-static struct span bytes_of(const struct certificate_match *match, size_t field)
+static const struct certificate_record *record_of(const struct certificate_match *match)
 {
-	const struct table_span *bytes;
+	static const struct certificate_record none;
 
-	if (match->record == NULL)
-		return S("");
-	bytes = (const struct table_span *)((const char *)match->record + field);
-	return certificates_text(match->certificates, *bytes);
+	return match->record == NULL ? &none : match->record;
 }
 
-#define BYTES(match, field) bytes_of(match, offsetof(struct certificate_record, field))
+static struct span text_of(const struct certificate_match *match, struct table_span text)
+{
+	return text.len == 0 ? S("") : certificates_text(match->certificates, text);
+}
 
 /* A copy that ends with NUL; NULL where the text is empty. */
 static const char *terminate(const struct endpoints *endpoints, struct table_span from,
@@ -124,9 +124,11 @@ static struct tls_context *make(const struct endpoints *endpoints, const struct 
 	char verify_name[TABLE_WORDS_BYTES_MAX + 1];
 	bool speaks_1_2 = (tls->versions & BIT(UPSTREAM_TLS_1_2)) != 0;
 	bool speaks_1_3 = (tls->versions & BIT(UPSTREAM_TLS_1_3)) != 0;
+	const struct certificate_record *shown = record_of(&named->certificate);
+	const struct certificate_record *trusted = record_of(&named->authorities);
 	struct tls_identity identity = {
-		.chain = BYTES(&named->certificate, chain),
-		.key = BYTES(&named->certificate, key),
+		.chain = text_of(&named->certificate, shown->chain),
+		.key = text_of(&named->certificate, shown->key),
 	};
 	struct tls_settings settings = {
 		.identities = &identity,
@@ -135,8 +137,8 @@ static struct tls_context *make(const struct endpoints *endpoints, const struct 
 		.version_max = speaks_1_3 ? TLS_VERSION_ANY : TLS_VERSION_1_2,
 		.ciphers = terminate(endpoints, tls->ciphers, ciphers),
 		.verify = named->authorities.record == NULL ? TLS_VERIFY_OFF : TLS_VERIFY_REQUIRED,
-		.authorities = BYTES(&named->authorities, chain),
-		.revocations = BYTES(&named->authorities, revoked),
+		.authorities = text_of(&named->authorities, trusted->chain),
+		.revocations = text_of(&named->authorities, trusted->revoked),
 		.verify_depth = tls->verify_depth,
 		.server_name = terminate(endpoints, tls->server_name, server_name),
 		.verify_name = terminate(endpoints, tls->verify_name, verify_name),
@@ -160,31 +162,35 @@ static struct kept *keep(struct upstream_tls_store *store, const struct context_
 	return kept;
 }
 
+/* One that cannot be made is kept too: it is told once. */
+static struct kept *add(struct upstream_tls_store *store, const struct upstream_match *match,
+			const struct upstream_tls *tls, const struct named *named,
+			const struct context_key *key)
+{
+	struct error err;
+	struct tls_context *context = make(match->endpoints, tls, named, &err);
+	struct span name = endpoints_text(match->endpoints, match->upstream->name);
+
+	if (context == NULL)
+		log_error("TLS with endpoints cannot be set up", "upstream=\"%.*s\" reason=\"%s\"",
+			  (int)name.len, name.ptr, log_quote(span_from(err.text)));
+	return keep(store, key, context);
+}
+
 static struct kept *get(struct upstream_tls_store *store, const struct upstream_match *match,
 			const struct upstream_tls *tls, const struct named *named)
 {
 	struct context_key key = key_of(tls, named);
 	struct map_entry *entry = map_find(&store->by_key,
 					   span_make((const char *)&key, sizeof(key)));
-	struct tls_context *context;
-	struct error err;
+	struct kept *kept;
 
-	if (entry != NULL) {
-		struct kept *kept = container_of(entry, struct kept, by_key);
-
-		list_remove(&kept->used);
-		list_add_last(&store->used, &kept->used);
-		return kept;
-	}
-	context = make(match->endpoints, tls, named, &err);
-	if (context == NULL) {
-		struct span name = endpoints_text(match->endpoints, match->upstream->name);
-
-		log_error("TLS with endpoints cannot be set up",
-			  "upstream=\"%.*s\" reason=\"%s\"", (int)name.len, name.ptr,
-			  log_quote(span_from(err.text)));
-	}
-	return keep(store, &key, context);
+	if (entry == NULL)
+		return add(store, match, tls, named, &key);
+	kept = container_of(entry, struct kept, by_key);
+	list_remove(&kept->used);
+	list_add_last(&store->used, &kept->used);
+	return kept;
 }
 
 bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_match *match,

@@ -46,15 +46,16 @@ enum { UPSTREAM_TLS_1_2, UPSTREAM_TLS_1_3, UPSTREAM_TLS_VERSION_COUNT };
 
 /* How endpoints are spoken to by TLS. */
 struct upstream_tls {
-	uint8_t digest[32]; /* SHA-256 of all that follows: whether it is what a worker has a context for */
-	struct certificate_id certificate;    /* shown to endpoints; none: nothing is */
-	struct certificate_id authorities;    /* that they are verified by; none: they are not */
-	struct table_span server_name;        /* sent (SNI); empty: none */
-	struct table_span verify_name;        /* in their certificates; empty: any */
-	struct table_span ciphers;            /* of TLS 1.2, in OpenSSL's words; empty: the default */
-	uint8_t versions;                     /* BIT(enum), at least one */
-	uint8_t verify_depth;                 /* 1 … TABLE_VERIFY_DEPTH_MAX */
-	uint8_t reserved[6];                  /* zero */
+	uint8_t digest
+		[32]; /* SHA-256 of all that follows: whether it is what a worker has a context for */
+	struct certificate_id certificate; /* shown to endpoints; none: nothing is */
+	struct certificate_id authorities; /* that they are verified by; none: they are not */
+	struct table_span server_name;     /* sent (SNI); empty: none */
+	struct table_span verify_name;     /* in their certificates; empty: any */
+	struct table_span ciphers;         /* of TLS 1.2, in OpenSSL's words; empty: the default */
+	uint8_t versions;                  /* BIT(enum), at least one */
+	uint8_t verify_depth;              /* 1 … TABLE_VERIFY_DEPTH_MAX */
+	uint8_t reserved[6];               /* zero */
 };
 
 /* incarnation 0: this id is free, and all else is zero. The endpoints of the upstreams follow each other in

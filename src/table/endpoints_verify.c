@@ -118,8 +118,7 @@ int endpoints_verify(struct span segment, struct endpoints *endpoints, struct er
 		return error_prefix(err, "endpoints segment: ");
 	set_sections(endpoints, (const void *)segment.ptr);
 	if (verify_counts(endpoints, err) == -1 || verify_tls(endpoints, err) == -1 ||
-	    verify_upstreams(endpoints, err) == -1 ||
-	    verify_endpoints(endpoints, err) == -1)
+	    verify_upstreams(endpoints, err) == -1 || verify_endpoints(endpoints, err) == -1)
 		return error_prefix(err, "endpoints segment: ");
 	return 0;
 }
