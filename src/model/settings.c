@@ -385,8 +385,8 @@ static const char *accepted(enum key_type type)
 		[TYPE_TIME] = "it takes a time, for example \"90s\" or \"1h 30m\"",
 		[TYPE_COUNT] = "it takes a whole number from 1 on, for example \"1000\"",
 		[TYPE_COUNT_OR_NONE] = "it takes a whole number, for example \"3\", or \"0\"",
-		[TYPE_SIZE] = "it takes a number with k, m or g, no space, for example \"10m\"; "
-			      "\"0\": none",
+		[TYPE_SIZE] = ("it takes a number with k, m or g, no space, for example \"10m\"; "
+			       "\"0\": none"),
 		[TYPE_BUFFER_SIZE] = "it takes a number with k or m, no space, at most 16m: \"8k\"",
 		[TYPE_BOOL] = "it takes \"true\" or \"false\"",
 		[TYPE_SWITCH_ON] = "it takes \"true\" or \"false\"",
