@@ -221,6 +221,32 @@ ANNOTATION_CLASSES = [
 
 # What an obeyed annotation means. One that is missing here is an error of this program.
 ANNOTATIONS = {
+    "auth-tls-error-page": "path or URL that a client without a good certificate is sent to (302) instead of 400",
+    "auth-tls-match-cn": "regular expression, `CN=…`, found anywhere in the subject of the certificate (`CN=ann,OU=sales,O=shop`); "
+                         "else 403. One that cannot be used closes the host (IGT1207)",
+    "auth-tls-pass-certificate-to-upstream": "`true`: pods get the certificate in `ssl-client-cert`, as PEM in URL encoding",
+    "auth-tls-secret": "Secret of the same namespace with the authorities that client certificates must come from: `ca.crt`, and "
+                       "`ca.crl` with what was revoked. Clients are asked on all paths of the hosts, and only over connections "
+                       "opened under the host's own name (else 421). The oldest Ingress of a host decides (IGT2103). A Secret "
+                       "that cannot be used closes the host: 403 (IGT1405). Pods get `ssl-client-verify`, `ssl-client-subject-dn` "
+                       "and `ssl-client-issuer-dn`",
+    "auth-tls-verify-client": "`on`: who shows no good certificate gets 400; `optional`: who shows none gets in, who shows a bad one "
+                              "gets 400; `optional_no_ca`: everybody gets in, and nobody counts as verified; `off`: nobody is asked. "
+                              "Default: `on`",
+    "auth-tls-verify-depth": "how many certificates may stand between that of a client and `ca.crt`; default: 1",
+    "backend-protocol": "what pods are spoken to with: `HTTP` or `HTTPS`; it wins over `appProtocol` of the Service port. "
+                        "With `GRPC`, `GRPCS` and `FCGI`, which are not spoken yet, requests get 503",
+    "proxy-ssl-ciphers": "ciphers of TLS 1.2 towards pods, as OpenSSL names them; default: ECDHE with AES-GCM or ChaCha20",
+    "proxy-ssl-name": "name that certificates of pods must be good for, and that is sent to them; default: "
+                      "`SERVICE.NAMESPACE.svc`",
+    "proxy-ssl-protocols": "versions of TLS towards pods: `TLSv1.2`, `TLSv1.3`; default: both",
+    "proxy-ssl-secret": "Secret of the same namespace with what TLS towards pods needs: `ca.crt` to verify them, `ca.crl` with "
+                        "what was revoked, `tls.crt` and `tls.key` to be shown to them. One that cannot be used closes the "
+                        "routes (IGT1405). The other `proxy-ssl-*` mean nothing without it (IGT1206)",
+    "proxy-ssl-server-name": "`on`: the name is sent (SNI); default: `off`",
+    "proxy-ssl-verify": "`on`: pods are verified, and one that is not what it should be gets no request; default: `off`, "
+                        "which is told (IGT1309)",
+    "proxy-ssl-verify-depth": "how many certificates may stand between that of a pod and `ca.crt`; default: 1",
     "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
 }
@@ -229,7 +255,8 @@ ANNOTATIONS = {
 def obeyed_annotations():
     return table(["annotation", "meaning"],
                  [[code(string(name)), ANNOTATIONS[string(name)]]
-                  for name, _ in calls("model/annotation.def", "ANNOTATION_VALUE")])
+                  for name, _ in sorted(calls("model/annotation.def", "ANNOTATION_VALUE") +
+                                        calls("model/annotation.def", "ANNOTATION_TEXT"))])
 
 
 def annotations():

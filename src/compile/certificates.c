@@ -10,6 +10,7 @@
 
 static_assert((int)MODEL_CERTIFICATE_ECDSA == (int)CERTIFICATE_ECDSA, "kinds");
 static_assert((int)MODEL_CERTIFICATE_RSA == (int)CERTIFICATE_RSA, "kinds");
+static_assert((int)MODEL_CERTIFICATE_AUTHORITIES == (int)CERTIFICATE_AUTHORITIES, "kinds");
 
 struct certificate_id compiler_certificate_id(struct span name)
 {
@@ -60,7 +61,8 @@ static void gather(const struct model *model, const struct deal_shard *shard,
 						    gathered->count + 1, sizeof(*gathered->items));
 		gathered->items[gathered->count++] = (struct identified){
 			compiler_certificate_id(thing->by_name.key), certificate};
-		gathered->bytes += certificate->chain.len + certificate->key.len;
+		gathered->bytes += certificate->chain.len + certificate->key.len +
+				   certificate->revoked.len;
 	}
 	if (gathered->count > 0)
 		qsort(gathered->items, gathered->count, sizeof(*gathered->items), compare);
@@ -73,6 +75,7 @@ static void add_record(struct builder *builder, const struct identified *identif
 		.id = identified->id,
 		.chain = builder_text(builder, certificate->chain),
 		.key = builder_text(builder, certificate->key),
+		.revoked = builder_text(builder, certificate->revoked),
 		.kind = (uint8_t)certificate->kind,
 	};
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
@@ -161,15 +162,60 @@ static void gather_all(struct gathering *gathering)
 	}
 }
 
+static struct certificate_id id_of(struct span certificate)
+{
+	struct certificate_id none = {{0, 0}};
+
+	return certificate.len == 0 ? none : compiler_certificate_id(certificate);
+}
+
+/* Two blanks are in no text: what is hashed can be parted in one way only. */
+static void hash_tls(const struct model_upstream_tls *from, uint8_t digest[static 32])
+{
+	const struct span texts[] = {from->certificate, from->authorities, from->server_name,
+				     from->verify_name, from->ciphers};
+	struct buf all = {0};
+
+	buf_printf(&all, "%u  %u", from->versions, from->verify_depth);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		buf_add(&all, S("  "));
+		buf_add(&all, texts[i]);
+	}
+	SHA256((const unsigned char *)all.ptr, all.len, digest);
+	buf_fini(&all);
+}
+
+/* The index, or TABLE_NONE where TLS is not spoken. */
+static uint32_t add_tls(struct builder *builder, const struct model_upstream_tls *from)
+{
+	struct upstream_tls tls;
+
+	if (!from->is_used)
+		return TABLE_NONE;
+	tls = (struct upstream_tls){
+		.certificate = id_of(from->certificate),
+		.authorities = id_of(from->authorities),
+		.server_name = builder_text(builder, from->server_name),
+		.verify_name = builder_text(builder, from->verify_name),
+		.ciphers = builder_text(builder, from->ciphers),
+		.versions = (uint8_t)from->versions,
+		.verify_depth = (uint8_t)from->verify_depth,
+	};
+	hash_tls(from, tls.digest);
+	return builder_intern(builder, ENDPOINTS_TLS, &tls);
+}
+
 static void add_upstream(struct builder *builder, const struct ids_upstream *upstream)
 {
 	static const struct upstream_record free_id;
 	struct upstream_record record;
+	uint32_t tls;
 
 	if (upstream == NULL) {
 		builder_add(builder, ENDPOINTS_UPSTREAMS, &free_id);
 		return;
 	}
+	tls = add_tls(builder, &upstream->kept.tls);
 	record = (struct upstream_record){
 		.incarnation = upstream->id.incarnation,
 		.first_endpoint = builder_count(builder, ENDPOINTS_ENDPOINTS),
@@ -179,6 +225,7 @@ static void add_upstream(struct builder *builder, const struct ids_upstream *ups
 		.external_port = upstream->kept.external_port,
 		.protocol = UPSTREAM_HTTP1,
 		.algorithm = UPSTREAM_ROUND_ROBIN,
+		.tls = tls,
 	};
 	for (uint32_t i = 0; i < upstream->record_count; i++)
 		builder_add(builder, ENDPOINTS_ENDPOINTS, &upstream->records[i]);

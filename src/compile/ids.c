@@ -70,6 +70,16 @@ static bool is_same(const struct model_upstream *a, const struct model_upstream 
 	       a->external_port == b->external_port && span_equals(a->name, b->name);
 }
 
+static size_t measure(const struct model_upstream *of)
+{
+	const struct model_upstream_tls *tls = &of->tls;
+
+	return of->by_key.key.len + of->name.len + of->namespace.len + of->service.len +
+	       of->port_name.len + of->external_name.len + tls->certificate.len +
+	       tls->authorities.len + tls->server_name.len + tls->verify_name.len +
+	       tls->ciphers.len;
+}
+
 static struct span put(char **at, struct span text)
 {
 	struct span copy = {*at, text.len};
@@ -80,12 +90,22 @@ static struct span put(char **at, struct span text)
 	return copy;
 }
 
+static struct model_upstream_tls put_tls(char **at, const struct model_upstream_tls *tls)
+{
+	struct model_upstream_tls copy = *tls;
+
+	copy.certificate = put(at, tls->certificate);
+	copy.authorities = put(at, tls->authorities);
+	copy.server_name = put(at, tls->server_name);
+	copy.verify_name = put(at, tls->verify_name);
+	copy.ciphers = put(at, tls->ciphers);
+	return copy;
+}
+
 /* Copies all that a later endpoints segment needs. *key becomes the copy of the key. */
 static void keep(struct ids_upstream *upstream, const struct model_upstream *of, struct span *key)
 {
-	size_t size = of->by_key.key.len + of->name.len + of->namespace.len + of->service.len +
-		      of->port_name.len + of->external_name.len;
-	char *at = memory_new(size);
+	char *at = memory_new(measure(of));
 
 	upstream->text = at;
 	*key = put(&at, of->by_key.key);
@@ -98,6 +118,7 @@ static void keep(struct ids_upstream *upstream, const struct model_upstream *of,
 		.target_number = of->target_number,
 		.external_name = put(&at, of->external_name),
 		.external_port = of->external_port,
+		.tls = put_tls(&at, &of->tls),
 	};
 }
 

@@ -20,6 +20,11 @@ static_assert((int)MODEL_NO_SERVICE == (int)ROUTE_NO_SERVICE, "answers");
 static_assert((int)MODEL_DENIED == (int)ROUTE_DENIED, "answers");
 static_assert((int)MODEL_EXACT == (int)ROUTE_EXACT, "path types");
 static_assert((int)MODEL_PREFIX == (int)ROUTE_PREFIX, "path types");
+static_assert((int)MODEL_VERIFY_OFF == (int)HOST_TLS_VERIFY_OFF, "verification");
+static_assert((int)MODEL_VERIFY_ON == (int)HOST_TLS_VERIFY_ON, "verification");
+static_assert((int)MODEL_VERIFY_OPTIONAL == (int)HOST_TLS_VERIFY_OPTIONAL, "verification");
+static_assert((int)MODEL_VERIFY_OPTIONAL_NO_CA == (int)HOST_TLS_VERIFY_OPTIONAL_NO_CA,
+	      "verification");
 
 struct span compiler_stored_host(struct span name)
 {
@@ -204,11 +209,45 @@ static struct route compile_route(struct routes_compiler *compiler, const struct
 		.path_type = (uint8_t)from->type,
 		.implicit = from->implicit,
 		.https_only = from->https_only,
+		.plain_anyway = from->plain_anyway,
 		.default_backend = from->default_backend,
 	};
 
 	set_upstream(&route, &compiler->compiler->ids, from);
 	return route;
+}
+
+/* One id for all that a connection is judged by. Names hold no blank. */
+static struct certificate_id client_policy_of(const struct model_client_tls *client)
+{
+	struct buf text = {0};
+	struct certificate_id id;
+
+	buf_printf(&text, "%u %u ", client->verify, client->verify_depth);
+	buf_add(&text, client->authorities);
+	id = compiler_certificate_id(buf_span(&text));
+	buf_fini(&text);
+	return id;
+}
+
+/* Whether there is anything to say about clients. */
+static bool add_client_tls(struct builder *segment, const struct model_client_tls *client,
+			   struct host_tls *tls)
+{
+	if (client->refuses) {
+		tls->refuses = 1;
+		return true;
+	}
+	if (client->verify == MODEL_VERIFY_OFF)
+		return false;
+	tls->authorities = compiler_certificate_id(client->authorities);
+	tls->client_policy = client_policy_of(client);
+	tls->subject_pattern = builder_text(segment, client->subject_pattern);
+	tls->error_page = builder_text(segment, client->error_page);
+	tls->verify = (uint8_t)client->verify;
+	tls->verify_depth = (uint8_t)client->verify_depth;
+	tls->pass_certificate = client->passes_certificate;
+	return true;
 }
 
 /* A host without certificates of its own is served with those of the host for everything else. */
@@ -218,7 +257,7 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 	struct host_tls tls = {0};
 	bool any = false;
 
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++) {
 		const struct model_certificate *certificate = host->certificates[kind];
 
 		if (certificate == NULL)
@@ -228,7 +267,7 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 			tls.secret = builder_text(segment, certificate->by_name.key);
 		any = true;
 	}
-	if (any)
+	if (add_client_tls(segment, &host->client, &tls) || any)
 		routes_builder_set_tls(&compiler->builder, index, &tls);
 }
 

@@ -49,6 +49,12 @@ const char *tls_failure(const struct tls *tls)
 	return tls->reason != 0 ? "connection lost" : NULL;
 }
 
+bool tls_is_distrusted(const struct tls *tls)
+{
+	return tls->state == TLS_FAILED && tls->verdict != X509_V_OK && tls->context != NULL &&
+	       tls->context->verify == TLS_VERIFY_REQUIRED;
+}
+
 static void fail(struct tls *tls)
 {
 	const char *reason = tls_failure_take();

@@ -84,6 +84,7 @@ bool tls_finish(
 	struct tls *tls); /* false: what is unsent goes first, and tls_note ends the stream */
 bool tls_has_news(struct tls *tls);
 const char *tls_failure(const struct tls *tls);
+bool tls_is_distrusted(const struct tls *tls);
 bool tls_facts(const struct tls *tls, struct transport_tls *facts);
 
 /* private to tls*.c: its turn has come to go on with the handshake; tells the transport's owner. */

@@ -184,7 +184,7 @@ static int set_identities(SSL_CTX *ssl_ctx, const struct tls_settings *settings,
 static int set_common(struct tls_context *context, const struct tls_settings *settings,
 		      struct error *err)
 {
-	context->owner = settings->owner;
+	context->tag = settings->tag;
 	context->protocols_length = write_protocols(context->protocols, settings->alpn);
 	if (set_versions(context, settings, err) == -1 ||
 	    set_lists(context->ssl_ctx, settings, err) == -1 ||
@@ -352,9 +352,9 @@ struct tls_context *tls_context_new_client(const struct tls_settings *settings, 
  * Life
  */
 
-void *tls_context_owner(const struct tls_context *context)
+struct tls_tag tls_context_tag(const struct tls_context *context)
 {
-	return context->owner;
+	return context->tag;
 }
 
 struct tls_context *tls_context_hold(struct tls_context *context)

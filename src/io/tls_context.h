@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/span.h"
@@ -38,6 +39,16 @@ enum tls_verify {
 
 enum { TLS_SESSION_CONTEXT_MAX = 32, TLS_PROTOCOLS_MAX = 16 };
 
+/* By which the user knows a context again; it outlives what the context was made of. */
+struct tls_tag {
+	uint8_t bytes[32];
+};
+
+static inline bool tls_tag_equals(struct tls_tag a, struct tls_tag b)
+{
+	return memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
+}
+
 /* Everything is borrowed for the call that makes a context of it. Zero is the default of each field. */
 struct tls_settings {
 	const struct tls_identity *identities; /* a server: at least one, one of each kind of key */
@@ -54,7 +65,7 @@ struct tls_settings {
 	struct span authorities; /* certificates; a client that verifies needs them */
 	struct span revocations; /* lists; empty: revocation is not checked */
 	uint32_t verify_depth;   /* intermediate certificates at most; 0: 1 */
-	void *owner;             /* handed back by tls_context_owner; kept, not touched */
+	struct tls_tag tag;      /* handed back by tls_context_tag; means nothing here */
 
 	/* servers */
 	bool tickets; /* not with client certificates: such connections never resume (T5) */
@@ -69,7 +80,7 @@ struct tls_settings {
 struct tls_context {
 	/* private to tls*.c */
 	SSL_CTX *ssl_ctx;
-	void *owner;
+	struct tls_tag tag;
 	char *groups;      /* NULL: the default */
 	char *server_name; /* clients; NULL: none */
 	uint32_t holders;
@@ -92,7 +103,7 @@ void tls_init(void);
 struct tls_context *tls_context_new_server(const struct tls_settings *settings, struct error *err);
 struct tls_context *tls_context_new_client(const struct tls_settings *settings, struct error *err);
 
-void *tls_context_owner(const struct tls_context *context);
+struct tls_tag tls_context_tag(const struct tls_context *context);
 
 struct tls_context *tls_context_hold(struct tls_context *context);
 

@@ -225,6 +225,11 @@ const char *transport_failure(const struct transport *transport)
 	return transport->tls == NULL ? NULL : tls_failure(transport->tls);
 }
 
+bool transport_is_distrusted(const struct transport *transport)
+{
+	return transport->tls != NULL && tls_is_distrusted(transport->tls);
+}
+
 bool transport_tls(const struct transport *transport, struct transport_tls *facts)
 {
 	return transport->tls != NULL && tls_facts(transport->tls, facts);

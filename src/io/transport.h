@@ -106,6 +106,9 @@ bool transport_is_cut(const struct transport *transport);
 /* Why TLS failed, a literal from a closed list; NULL: it did not. */
 const char *transport_failure(const struct transport *transport);
 
+/* It failed because the peer's certificate is not one that the context accepts. */
+bool transport_is_distrusted(const struct transport *transport);
+
 /* What was settled. */
 struct transport_tls {
 	const char *version; /* "TLSv1.3" */

@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "model/nearest.h"
+#include "model/rule_text.h"
 #include "model/scalar.h"
 
 enum class {
 	CLASS_OBEYED,
+	CLASS_TEXT,
 	CLASS_GUARD,
 	CLASS_LATER,
 	CLASS_CANARY,
@@ -21,15 +23,18 @@ struct annotation {
 	const char *name;
 	enum class class;
 	const char *inert; /* NULL: every value means something */
-	size_t field;      /* CLASS_OBEYED: a bool of the verdict, by its offset */
+	size_t field; /* of the verdict, by its offset; CLASS_OBEYED: a bool, CLASS_TEXT: a span */
 };
 
 static const struct annotation annotations[] = {
 #define ANNOTATION_VALUE(name, field) \
 	{name, CLASS_OBEYED, NULL, offsetof(struct annotation_verdict, field)},
+#define ANNOTATION_TEXT(name, field) \
+	{name, CLASS_TEXT, NULL, offsetof(struct annotation_verdict, field)},
 #define ANNOTATION(name, class, inert) {name, CLASS_##class, inert, 0},
 #include "model/annotation.def"
 #undef ANNOTATION
+#undef ANNOTATION_TEXT
 #undef ANNOTATION_VALUE
 };
 
@@ -136,6 +141,14 @@ static void obey(const struct found *found, const struct annotation *annotation,
 				diagnostic_quote(found->value));
 }
 
+static void keep_text(const struct found *found, const struct annotation *annotation,
+		      struct annotation_verdict *verdict)
+{
+	void *field = (char *)verdict + annotation->field;
+
+	*(struct span *)field = found->value;
+}
+
 static void judge(const struct found *found, struct annotation_verdict *verdict)
 {
 	const struct annotation *annotation = find(found->name);
@@ -150,6 +163,9 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	switch (annotation->class) {
 	case CLASS_OBEYED:
 		obey(found, annotation, verdict);
+		break;
+	case CLASS_TEXT:
+		keep_text(found, annotation, verdict);
 		break;
 	case CLASS_GUARD:
 		verdict->denied = true;
@@ -180,6 +196,43 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	case CLASS_NO_EFFECT:
 		break;
 	}
+}
+
+struct span annotation_field(struct build *build, const char *name)
+{
+	const struct span parts[] = {S(PREFIX), span_from(name)};
+	struct buf field = {0};
+	struct span text;
+
+	buf_add(&field, S("metadata.annotations"));
+	field_path_add(&field, build_join(&build->arena, parts, 2));
+	text = arena_copy(&build->arena, buf_span(&field));
+	buf_fini(&field);
+	return text;
+}
+
+void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+		       const char *name, struct span value, const char *what)
+{
+	struct span field = annotation_field(build, name);
+
+	if (value.len == 0)
+		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s", what);
+	else
+		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s %s",
+				diagnostic_quote(value), what);
+}
+
+bool annotation_secret(struct build *build, const struct ingress *ingress, struct span text,
+		       struct span *secret)
+{
+	struct span name = text;
+	bool has_namespace = span_find(text, '/') != SIZE_MAX;
+	struct span namespace = has_namespace ? span_cut(&name, '/') : ingress->object.namespace;
+	const struct span parts[] = {namespace, S("/"), name};
+
+	*secret = build_join(&build->arena, parts, 3);
+	return span_equals(namespace, ingress->object.namespace) && rule_text_is_dns_name(name);
 }
 
 struct annotation_verdict annotation_read(struct build *build, const struct ingress *ingress)

@@ -36,8 +36,7 @@ struct build {
 	const struct model_policy *policy; /* of every route so far */
 	const struct classes *classes;
 	struct target default_target;
-	struct certificate
-		*default_certificates[MODEL_CERTIFICATE_KIND_COUNT]; /* held; NULL: none */
+	struct certificate *default_certificates[MODEL_KEY_KIND_COUNT]; /* held; NULL: none */
 	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
 	struct diagnostics *general; /* NULL: nothing is wrong */
 

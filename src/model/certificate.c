@@ -12,6 +12,9 @@
 
 enum { FIELD_SIZE = 48, SOON_DAYS = 10, SECONDS_A_DAY = 86400 };
 
+/* Behind the name of the Secret: no such name holds a '/'. */
+#define AUTHORITIES_SUFFIX "/ca.crt"
+
 static_assert((int)MODEL_CERTIFICATE_ECDSA == (int)KEY_PAIR_ECDSA, "kinds");
 static_assert((int)MODEL_CERTIFICATE_RSA == (int)KEY_PAIR_RSA, "kinds");
 
@@ -25,20 +28,38 @@ static struct certificate *find(const struct build *build, struct span name)
 	return certificate_of(map_find(&build->certificates, name));
 }
 
+/* name: of the Secret, or of a part of it. */
 static const struct secret *find_secret(const struct build *build, struct span name)
 {
 	struct span rest = name;
 	struct span namespace = span_cut(&rest, '/');
 
-	return (const struct secret *)store_find(build->store, OBJECT_SECRET, namespace, rest);
+	return (const struct secret *)store_find(build->store, OBJECT_SECRET, namespace,
+						 span_cut(&rest, '/'));
+}
+
+static bool are_authorities(struct span name)
+{
+	struct span rest = name;
+
+	(void)span_cut(&rest, '/');
+	return span_find(rest, '/') != SIZE_MAX;
+}
+
+static struct span authorities_name(struct build *build, struct span secret)
+{
+	const struct span parts[] = {secret, S(AUTHORITIES_SUFFIX)};
+
+	return build_join(&build->arena, parts, 2);
 }
 
 static void set_digest(struct model_certificate *model)
 {
-	unsigned char hashes[2][SHA256_DIGEST_LENGTH];
+	const struct span parts[] = {model->chain, model->key, model->revoked};
+	unsigned char hashes[3][SHA256_DIGEST_LENGTH];
 
-	SHA256((const unsigned char *)model->chain.ptr, model->chain.len, hashes[0]);
-	SHA256((const unsigned char *)model->key.ptr, model->key.len, hashes[1]);
+	for (unsigned i = 0; i < 3; i++)
+		SHA256((const unsigned char *)parts[i].ptr, parts[i].len, hashes[i]);
 	SHA256(hashes[0], sizeof(hashes), model->digest);
 }
 
@@ -58,6 +79,14 @@ static void leave_model(struct build *build, struct certificate *certificate)
 	certificate->is_usable = false;
 }
 
+static void serve(struct build *build, struct certificate *certificate)
+{
+	set_digest(&certificate->model);
+	if (!certificate->is_usable)
+		enter_model(build, certificate);
+	build_note_certificate(build, certificate->model.by_name.key);
+}
+
 /* The pair is taken. */
 static void use_pair(struct build *build, struct certificate *certificate,
 		     const struct key_pair *pair)
@@ -67,10 +96,19 @@ static void use_pair(struct build *build, struct certificate *certificate,
 	certificate->model.kind = (enum model_certificate_kind)pair->kind;
 	certificate->model.chain = buf_span(&certificate->pair.chain);
 	certificate->model.key = buf_span(&certificate->pair.key);
-	set_digest(&certificate->model);
-	if (!certificate->is_usable)
-		enter_model(build, certificate);
-	build_note_certificate(build, certificate->model.by_name.key);
+	serve(build, certificate);
+}
+
+/* They are taken. */
+static void use_authorities(struct build *build, struct certificate *certificate,
+			    const struct authorities *authorities)
+{
+	authorities_fini(&certificate->authorities);
+	certificate->authorities = *authorities;
+	certificate->model.kind = MODEL_CERTIFICATE_AUTHORITIES;
+	certificate->model.chain = buf_span(&certificate->authorities.certificates);
+	certificate->model.revoked = buf_span(&certificate->authorities.revoked);
+	serve(build, certificate);
 }
 
 static void report_age(struct build *build, const struct secret *secret,
@@ -100,25 +138,57 @@ static int read_pair(const struct secret *secret, struct key_pair *pair, struct 
 	return key_pair_read(pair, chain, key, err);
 }
 
+static int take_pair(struct build *build, struct certificate *certificate,
+		     const struct secret *secret, struct error *err)
+{
+	struct key_pair pair;
+
+	if (read_pair(secret, &pair, err) == -1)
+		return -1;
+	report_age(build, secret, &pair);
+	use_pair(build, certificate, &pair);
+	return 0;
+}
+
+static int take_authorities(struct build *build, struct certificate *certificate,
+			    const struct secret *secret, struct error *err)
+{
+	struct span certificates = pairs_find(&secret->data, S("ca.crt"));
+	struct authorities authorities;
+
+	if (certificates.ptr == NULL)
+		return error_set(err, "there is no ca.crt");
+	if (authorities_read(&authorities, certificates, pairs_find(&secret->data, S("ca.crl")),
+			     err) == -1)
+		return -1;
+	use_authorities(build, certificate, &authorities);
+	return 0;
+}
+
+/* What becomes of those who wanted a Secret that cannot be read. */
+static const char *consequence(const struct certificate *certificate)
+{
+	if (certificate->is_usable)
+		return "the certificate that it held before goes on serving";
+	return are_authorities(certificate->by_name.key) ? "nobody is trusted by it"
+							 : "the default certificate serves hosts";
+}
+
 /* What the Secret holds now, or still what it held last. */
 static void read_secret(struct build *build, struct certificate *certificate,
 			const struct secret *secret)
 {
 	struct diagnostics *outer = build->diagnostics;
-	struct key_pair pair;
 	struct error err;
+	int result;
 
 	build->diagnostics = diagnostics_new();
-	if (read_pair(secret, &pair, &err) == 0) {
-		report_age(build, secret, &pair);
-		use_pair(build, certificate, &pair);
-	} else {
+	result = are_authorities(certificate->by_name.key)
+			 ? take_authorities(build, certificate, secret, &err)
+			 : take_pair(build, certificate, secret, &err);
+	if (result == -1)
 		diagnostics_add(build->diagnostics, DIAGNOSTIC_BAD_CERTIFICATE, &secret->object,
-				S("data"), "%s; %s", err.text,
-				certificate->is_usable
-					? "the certificate that it held before goes on serving"
-					: "the default certificate serves");
-	}
+				S("data"), "%s; %s", err.text, consequence(certificate));
 	diagnostics_replace(&certificate->diagnostics, build->diagnostics, build->sink);
 	build->diagnostics = outer;
 }
@@ -166,21 +236,61 @@ void certificate_release(struct build *build, struct certificate *certificate)
 		list_add_last(&build->unheld_certificates, &certificate->unheld);
 }
 
+static struct certificate *take_part(struct build *build, struct intent *intent, struct span secret,
+				     struct span name)
+{
+	struct certificate *certificate;
+
+	intent_use(intent, &intent->secrets, secret);
+	certificate = get(build, name);
+	if (certificate != NULL)
+		intent_hold_certificate(intent, certificate);
+	return certificate;
+}
+
+struct certificate *certificate_take_pair(struct build *build, struct intent *intent,
+					  struct span secret)
+{
+	return take_part(build, intent, secret, secret);
+}
+
+struct certificate *certificate_take_authorities(struct build *build, struct intent *intent,
+						 struct span secret)
+{
+	return take_part(build, intent, secret, authorities_name(build, secret));
+}
+
+bool certificate_secret_has(const struct build *build, struct span name, struct span key)
+{
+	const struct secret *secret = find_secret(build, name);
+
+	return secret != NULL && pairs_find(&secret->data, key).ptr != NULL;
+}
+
+static void read_again(struct build *build, struct certificate *certificate)
+{
+	const struct secret *secret = find_secret(build, certificate->by_name.key);
+
+	/* one that is gone is held by nobody at the end of this update */
+	if (secret != NULL)
+		read_secret(build, certificate, secret);
+}
+
 void certificate_read_all_again(struct build *build)
 {
 	for (struct map_entry *at = map_next(&build->certificates, NULL); at != NULL;
 	     at = map_next(&build->certificates, at))
-		certificate_read_again(build, at->key);
+		read_again(build, certificate_of(at));
 }
 
-void certificate_read_again(struct build *build, struct span name)
+void certificate_read_again(struct build *build, struct span secret)
 {
-	struct certificate *certificate = find(build, name);
-	const struct secret *secret = find_secret(build, name);
+	struct certificate *parts[] = {find(build, secret),
+				       find(build, authorities_name(build, secret))};
 
-	/* one that is gone is held by nobody at the end of this update */
-	if (certificate != NULL && secret != NULL)
-		read_secret(build, certificate, secret);
+	for (unsigned i = 0; i < 2; i++)
+		if (parts[i] != NULL)
+			read_again(build, parts[i]);
 }
 
 /* It is there in name alone until the next update. */
@@ -192,6 +302,7 @@ static void leave(struct build *build, struct certificate *certificate)
 	map_remove(&build->certificates, &certificate->by_name);
 	diagnostics_drop(&certificate->diagnostics, build->sink);
 	key_pair_fini(&certificate->pair);
+	authorities_fini(&certificate->authorities);
 	list_remove(&certificate->unheld);
 	list_add_last(&build->gone_certificates, &certificate->unheld);
 }
@@ -315,12 +426,9 @@ static struct certificate *take_secret(struct certificate_offers *offers, uint32
 
 	if (tls->secret_name.len == 0)
 		return NULL;
-	intent_use(intent, &intent->secrets, name);
-	certificate = get(build, name);
+	certificate = certificate_take_pair(build, intent, name);
 	if (certificate == NULL)
 		report(offers, entry, DIAGNOSTIC_MISSING_SECRET, "does not exist", S(""));
-	else
-		intent_hold_certificate(intent, certificate);
 	return certificate;
 }
 
@@ -408,7 +516,7 @@ static bool choose_covering(const struct certificate_offers *offers, struct span
 }
 
 bool certificate_choose(const struct certificate_offers *offers, struct span host,
-			struct certificate *chosen[static MODEL_CERTIFICATE_KIND_COUNT])
+			struct certificate *chosen[static MODEL_KEY_KIND_COUNT])
 {
 	const struct offer *named = find_offer(&offers->named, host);
 
@@ -464,7 +572,7 @@ void certificate_read_defaults(struct build *build)
 {
 	struct certificate *certificate = get_default(build);
 
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++)
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++)
 		build->default_certificates[kind] = NULL;
 	if (certificate != NULL)
 		build->default_certificates[certificate->model.kind] = certificate;

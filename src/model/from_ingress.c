@@ -6,9 +6,11 @@
 #include "model/annotation.h"
 #include "model/certificate.h"
 #include "model/class.h"
+#include "model/client_certificate.h"
 #include "model/host.h"
 #include "model/rule_text.h"
 #include "model/upstream.h"
+#include "model/upstream_protocol.h"
 
 enum { FIELD_SIZE = 64, PORT_TEXT = 6 };
 
@@ -38,13 +40,26 @@ static void count_backend(struct intent_room *room, const struct ingress *ingres
 	room->text += ingress->object.namespace.len + backend->service_name.len + 2 + PORT_TEXT;
 }
 
-static struct intent_room count_room(const struct ingress *ingress)
+/* Of the Secret that an annotation names; parts: how many of its parts may be held. */
+static void count_secret(struct intent_room *room, const struct ingress *ingress, struct span name,
+			 uint32_t parts)
+{
+	if (name.len == 0)
+		return;
+	room->secrets += parts;
+	room->text += ingress->object.namespace.len + name.len + 2;
+}
+
+static struct intent_room count_room(const struct ingress *ingress,
+				     const struct annotation_verdict *verdict)
 {
 	struct intent_room room = {.mentions = ingress->rule_count + 1,
 				   .secrets = ingress->tls_count};
 
 	for (uint32_t i = 0; i < ingress->tls_count; i++)
 		room.text += ingress->object.namespace.len + ingress->tls[i].secret_name.len + 2;
+	count_secret(&room, ingress, verdict->proxy_ssl.secret, 3);
+	count_secret(&room, ingress, verdict->auth_tls.secret, 2);
 	count_backend(&room, ingress, &ingress->default_backend);
 	for (uint32_t rule = 0; rule < ingress->rule_count; rule++)
 		for (uint32_t i = 0; i < ingress->rules[rule].path_count; i++)
@@ -213,11 +228,13 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 
 	build->diagnostics = diagnostics_new();
 	if (is_served(build, ingress, &verdict)) {
-		room = count_room(ingress);
+		room = count_room(ingress, &verdict);
 		intent = intent_new(build, ingress, &room);
 		intent->denied = verdict.denied;
 		intent->ssl_redirect = verdict.ssl_redirect;
 		intent->force_ssl_redirect = verdict.force_ssl_redirect;
+		upstream_protocol_read(build, intent, &verdict);
+		client_certificate_read(build, intent, &verdict.auth_tls);
 		add_default(build, intent);
 		add_rules(build, intent);
 	} else {

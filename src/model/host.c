@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "model/annotation.h"
 #include "model/certificate.h"
+#include "model/client_certificate.h"
 #include "model/upstream.h"
 
 enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */
@@ -188,7 +190,7 @@ static void decide_tls(struct build *build, struct host *host)
 		decider = NULL;
 	}
 	host->model.has_tls = decider != NULL && decider->has_tls;
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++) {
 		const struct certificate *certificate = decider == NULL
 								? NULL
 								: decider->certificates[kind];
@@ -197,6 +199,41 @@ static void decide_tls(struct build *build, struct host *host)
 			certificate = build->default_certificates[kind];
 		host->model.certificates[kind] = certificate == NULL ? NULL : &certificate->model;
 	}
+}
+
+static void report_client(struct build *build, const struct host *host, const struct mention *loser,
+			  const struct mention *winner)
+{
+	struct span name = host->model.by_name.key;
+	struct span shown = name.len == 0 ? S("every other host") : name;
+
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_DUPLICATE_CLIENT,
+			&loser->intent->ingress->object, annotation_field(build, "auth-tls-secret"),
+			"what clients of %.*s must show is decided by %s, which is older; the "
+			"auth-tls-* of this Ingress are ignored there",
+			(int)shown.len, shown.ptr, winner->intent->ingress->object.by_name.key.ptr);
+}
+
+/* The oldest Ingress that says something about client certificates decides for the host (compat spec, 7.9). Where it
+ * cannot be obeyed nobody gets in, for a younger one would let in others. */
+static void decide_client(struct build *build, struct host *host)
+{
+	const struct mention *decider = NULL;
+
+	host->model.client = (struct model_client_tls){0};
+	list_for_each (link, &host->mentions) {
+		const struct mention *mention = container_of(link, struct mention, of_host);
+		const struct intent *intent = mention->intent;
+
+		if (!intent->decides_client)
+			continue;
+		if (decider == NULL)
+			decider = mention;
+		else if (!client_certificate_is_same(&decider->intent->client, &intent->client))
+			report_client(build, host, mention, decider);
+	}
+	if (decider != NULL)
+		host->model.client = decider->intent->client;
 }
 
 /* Whether plain requests under the path are left alone (no-tls-redirect-locations). */
@@ -235,6 +272,7 @@ static void fill_implicit_root(const struct build *build, struct model_route *ro
 	fill_route(build, root, by,
 		   by != NULL && by->has_default ? &by->default_target : &build->default_target);
 	root->https_only = is_https_only(build, host, by, root->path);
+	root->plain_anyway = is_exempt(build, root->path);
 	root->default_backend = !(by != NULL && by->has_default) && root->answer != MODEL_DENIED;
 }
 
@@ -273,6 +311,7 @@ static void add_route(struct making *making, const struct mention *mention,
 	route->type = claim->type;
 	fill_route(making->build, route, mention->intent, &claim->target);
 	route->https_only = is_https_only(making->build, host, mention->intent, claim->path);
+	route->plain_anyway = is_exempt(making->build, claim->path);
 	host->routes[making->count - 1].next = route;
 	/* a Prefix "/" takes the place of the implicit root, which is the first */
 	if (claim->type == MODEL_PREFIX && claim->path.len == 1) {
@@ -365,6 +404,7 @@ static void make_routes(struct build *build, struct host *host)
 
 	map_init(&making.taken);
 	decide_tls(build, host);
+	decide_client(build, host);
 	free(host->routes);
 	host->routes = memory_new_array(count_claims(host) + 1, sizeof(*host->routes));
 	fill_implicit_root(build, &host->routes[0], host);

@@ -36,7 +36,15 @@ struct mention {
 	 * the certificates by kind; NULL: the default ones. */
 	bool decides_tls;
 	bool has_tls; /* the host is named in it */
-	struct certificate *certificates[MODEL_CERTIFICATE_KIND_COUNT];
+	struct certificate *certificates[MODEL_KEY_KIND_COUNT];
+};
+
+/* What the endpoints of an Ingress are spoken to with. */
+enum upstream_speech {
+	UPSTREAM_SPEAKS_AS_PORT, /* as the Service port says, or HTTP */
+	UPSTREAM_SPEAKS_HTTP,
+	UPSTREAM_SPEAKS_HTTPS,
+	UPSTREAM_SPEAKS_NOT_YET, /* something that Ingot does not: requests get 503 */
 };
 
 /* An object is named, which may be there or not: a Service by a backend, a Secret by spec.tls. */
@@ -70,6 +78,13 @@ struct intent {
 	uint32_t certificate_count;
 	bool ssl_redirect; /* annotations over the ConfigMap */
 	bool force_ssl_redirect;
+	bool decides_client;             /* auth-tls-secret */
+	struct model_client_tls client;  /* where it does */
+	enum upstream_speech speech;     /* backend-protocol */
+	struct model_upstream_tls tls;   /* where TLS is spoken; without names */
+	struct span tls_name;            /* proxy-ssl-name; empty: that of the Service */
+	bool sends_tls_name;             /* proxy-ssl-server-name */
+	bool tells_unverified;           /* a diagnostic says that endpoints are not verified */
 	struct list of_miss;             /* in build.intents_by_miss, where a Service is missing */
 	struct span missed_in;           /* the namespace, where it is in that */
 	struct diagnostics *diagnostics; /* NULL: nothing is wrong */

@@ -117,10 +117,23 @@ struct model_endpoint {
 	enum model_endpoint_state state;
 };
 
-/* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two). Its text is its
- * own. */
+/* How the endpoints of an upstream are spoken to by TLS. */
+struct model_upstream_tls {
+	bool is_used;
+	struct span
+		certificate; /* that is shown to them, by name (model.certificates); empty: none */
+	struct span authorities; /* that they are verified by, likewise; empty: they are not */
+	struct span server_name; /* sent to them (SNI); empty: none */
+	struct span verify_name; /* that their certificates must be good for; empty: any */
+	struct span ciphers;     /* of TLS 1.2; empty: the default */
+	uint32_t versions;       /* BIT(0): 1.2, BIT(1): 1.3 */
+	uint32_t verify_depth;
+};
+
+/* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two), spoken to in one way.
+ * Its text is its own. */
 struct model_upstream {
-	struct map_entry by_key; /* key: "namespace/service:port" */
+	struct map_entry by_key; /* key: "namespace/service:port", and what is special about TLS */
 	struct list link;        /* in model.upstreams */
 	struct span name;        /* "namespace-service-port" */
 	struct span namespace;
@@ -129,22 +142,28 @@ struct model_upstream {
 	uint16_t target_number;    /* for slices without ports */
 	struct span external_name; /* ExternalName Services; else empty */
 	uint16_t external_port;
+	struct model_upstream_tls tls;
 };
 
 enum model_certificate_kind {
 	MODEL_CERTIFICATE_ECDSA,
 	MODEL_CERTIFICATE_RSA,
-	MODEL_CERTIFICATE_KIND_COUNT
+	MODEL_CERTIFICATE_AUTHORITIES, /* those that vouch for others: no key */
 };
 
-/* A certificate with its key, of a Secret. */
+/* Kinds of keys that a server may have side by side. */
+enum { MODEL_KEY_KIND_COUNT = MODEL_CERTIFICATE_RSA + 1 };
+
+/* A certificate with its key, or authorities, of a Secret. */
 struct model_certificate {
-	struct map_entry by_name; /* key: "namespace/name"; empty: the fallback */
-	struct list link;         /* in model.certificates */
+	struct map_entry
+		by_name; /* key: "namespace/name", of authorities with "/ca.crt" behind it; empty: the fallback */
+	struct list link; /* in model.certificates */
 	enum model_certificate_kind kind;
-	uint8_t digest[32]; /* SHA-256 of chain and key */
-	struct span chain;  /* DER */
-	struct span key;    /* DER, PKCS #8; a secret */
+	uint8_t digest[32];  /* SHA-256 of what follows */
+	struct span chain;   /* DER */
+	struct span key;     /* DER, PKCS #8; a secret; empty: authorities */
+	struct span revoked; /* DER: lists of what authorities have revoked; may be empty */
 };
 
 enum model_answer { MODEL_PROXY, MODEL_NOT_FOUND, MODEL_NO_SERVICE, MODEL_DENIED };
@@ -161,11 +180,31 @@ struct model_route {
 	const struct model_policy *policy;
 	bool implicit;         /* the root that every host has */
 	bool https_only;       /* plain requests are redirected to https */
+	bool plain_anyway;     /* plain requests are served whatever else wants https */
 	bool default_backend;  /* leads to the default backend */
 	struct span namespace; /* of the Ingress; empty for the built-in default */
 	struct span ingress;
 	struct span service;      /* as written */
 	struct span service_port; /* as written */
+};
+
+enum model_verify {
+	MODEL_VERIFY_OFF,
+	MODEL_VERIFY_ON,
+	MODEL_VERIFY_OPTIONAL,
+	MODEL_VERIFY_OPTIONAL_NO_CA,
+	MODEL_VERIFY_COUNT
+};
+
+/* What clients of a host have to show. */
+struct model_client_tls {
+	enum model_verify verify;
+	bool refuses; /* what was asked for cannot be had: everybody is refused */
+	bool passes_certificate;
+	uint32_t verify_depth;
+	struct span authorities;     /* by name (model.certificates) */
+	struct span subject_pattern; /* that the subject must match; empty: any */
+	struct span error_page;      /* instead of 400; empty: none */
 };
 
 struct model_host {
@@ -176,7 +215,8 @@ struct model_host {
 	uint32_t route_count;
 	bool has_tls; /* an Ingress names it in spec.tls, with a Secret that can be used or not */
 	/* By kind; NULL: none. Both NULL: those of the host for everything else serve. */
-	const struct model_certificate *certificates[MODEL_CERTIFICATE_KIND_COUNT];
+	const struct model_certificate *certificates[MODEL_KEY_KIND_COUNT];
+	struct model_client_tls client;
 };
 
 struct model {

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+enum { DEPTH_MAX = 100, WORDS_MAX = 1024 };
+
 bool scalar_bool(struct span text, bool *value)
 {
 	static const char *const words[2][6] = {{"0", "f", "F", "FALSE", "false", "False"},
@@ -99,5 +101,28 @@ bool scalar_time_ms(struct span text, uint64_t *milliseconds)
 			return false;
 	} while (text.len > 0);
 	*milliseconds = sum;
+	return true;
+}
+
+bool scalar_depth(struct span text, uint32_t *depth)
+{
+	uint64_t number;
+
+	if (!span_to_u64(text, &number) || number > DEPTH_MAX)
+		return false;
+	*depth = number == 0 ? 1 : (uint32_t)number;
+	return true;
+}
+
+bool scalar_is_words(struct span text)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789:-_+!@=.";
+
+	if (text.len == 0 || text.len > WORDS_MAX)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (memchr(allowed, text.ptr[i], sizeof(allowed) - 1) == NULL)
+			return false;
 	return true;
 }

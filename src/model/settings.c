@@ -8,7 +8,7 @@
 #include "model/nearest.h"
 #include "model/scalar.h"
 
-enum { BUFFER_SIZE_MAX = 16 << 20, WORDS_MAX = 1024 };
+enum { BUFFER_SIZE_MAX = 16 << 20 };
 
 /* Bits of model_settings.tls_versions. */
 enum { TLS_1_2, TLS_1_3 };
@@ -302,14 +302,8 @@ static bool read_tls_versions(struct span text, void *field)
 /* Letters, digits and the signs of cipher and curve lists: goes to a library as it is. */
 static bool read_words(struct span text, struct span *field)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789:-_+!@=.";
-
-	if (text.len == 0 || text.len > WORDS_MAX)
+	if (!scalar_is_words(text))
 		return false;
-	for (size_t i = 0; i < text.len; i++)
-		if (memchr(allowed, text.ptr[i], sizeof(allowed) - 1) == NULL)
-			return false;
 	*field = text;
 	return true;
 }

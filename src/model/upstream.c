@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "model/nearest.h"
 #include "model/rule_text.h"
+#include "model/upstream_protocol.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -17,6 +18,7 @@ struct wanted {
 	const struct service_port *port; /* NULL: an ExternalName that does not declare it */
 	struct span spelled;             /* "80" or "http" */
 	uint16_t number;                 /* 0: spelled by name */
+	struct model_upstream_tls tls;
 };
 
 static struct span backend_field(struct build *build, struct span path)
@@ -126,13 +128,15 @@ static bool can_speak(struct build *build, const struct wanted *wanted)
 	struct span protocol = wanted->port->app_protocol;
 	bool h2c = span_equals(protocol, S("kubernetes.io/h2c"));
 
+	if (upstream_protocol_is_secure(protocol))
+		return true;
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (span_equals_nocase(protocol, span_from(plain[i])))
 			return true;
 	diagnostics_add(build->diagnostics, DIAGNOSTIC_UNSUPPORTED_PROTOCOL,
 			&wanted->service->object, port_field(build, wanted, "appProtocol"),
 			"%s is not spoken yet; %s", diagnostic_quote(protocol),
-			h2c ? "requests get 503" : "HTTP/1.1 without TLS is used");
+			h2c ? "requests get 503" : "HTTP/1.1 is used");
 	return !h2c;
 }
 
@@ -220,6 +224,24 @@ static void set_ports(struct model_upstream *model, const struct wanted *wanted,
 		model->target_number = wanted->port->port;
 }
 
+static size_t measure_tls(const struct model_upstream_tls *tls)
+{
+	return tls->certificate.len + tls->authorities.len + tls->server_name.len +
+	       tls->verify_name.len + tls->ciphers.len;
+}
+
+static struct model_upstream_tls put_tls(char **at, const struct model_upstream_tls *tls)
+{
+	struct model_upstream_tls copy = *tls;
+
+	copy.certificate = put(at, tls->certificate);
+	copy.authorities = put(at, tls->authorities);
+	copy.server_name = put(at, tls->server_name);
+	copy.verify_name = put(at, tls->verify_name);
+	copy.ciphers = put(at, tls->ciphers);
+	return copy;
+}
+
 static struct upstream *new_upstream(struct build *build, const struct wanted *wanted,
 				     struct span key)
 {
@@ -229,7 +251,8 @@ static struct upstream *new_upstream(struct build *build, const struct wanted *w
 	struct span joined = build_join(&build->arena, name, 5);
 	size_t size = key.len + joined.len + service->namespace.len + service->name.len +
 		      wanted->service->external_name.len +
-		      (wanted->port == NULL ? 0 : wanted->port->name.len);
+		      (wanted->port == NULL ? 0 : wanted->port->name.len) +
+		      measure_tls(&wanted->tls);
 	struct upstream *upstream = memory_new(sizeof(*upstream) + size);
 	char *at = upstream->text;
 
@@ -238,6 +261,7 @@ static struct upstream *new_upstream(struct build *build, const struct wanted *w
 	upstream->model.namespace = put(&at, service->namespace);
 	upstream->model.service = put(&at, service->name);
 	set_ports(&upstream->model, wanted, &at);
+	upstream->model.tls = put_tls(&at, &wanted->tls);
 	list_init(&upstream->model.link);
 	list_init(&upstream->of_service);
 	list_init(&upstream->unheld);
@@ -259,12 +283,37 @@ static bool can_be(struct build *build, const struct wanted *wanted, struct upst
 	return result;
 }
 
-/* The upstream of that Service and spelling, new or not. */
+/* All that makes an upstream another one. No part of it holds a blank. */
+static struct span write_key(struct build *build, const struct wanted *wanted)
+{
+	const struct model_upstream_tls *tls = &wanted->tls;
+	const struct span port[] = {wanted->service->object.by_name.key, S(":"), wanted->spelled};
+	struct span key = build_join(&build->arena, port, 3);
+
+	if (!tls->is_used)
+		return key;
+	const struct span parts[] = {
+		key,
+		arena_printf(&build->arena, " tls %u %u ", tls->versions, tls->verify_depth),
+		tls->certificate,
+		S(" "),
+		tls->authorities,
+		S(" "),
+		tls->server_name,
+		S(" "),
+		tls->verify_name,
+		S(" "),
+		tls->ciphers,
+	};
+
+	return build_join(&build->arena, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+/* The upstream of that Service, spelling and protocol, new or not. */
 static struct upstream *get_upstream(struct build *build, const struct wanted *wanted)
 {
 	const struct object *service = &wanted->service->object;
-	const struct span parts[] = {service->by_name.key, S(":"), wanted->spelled};
-	struct span key = build_join(&build->arena, parts, 3);
+	struct span key = write_key(build, wanted);
 	struct upstream *upstream = upstream_of(map_find(&build->model.upstreams_by_key, key));
 
 	if (upstream == NULL)
@@ -415,12 +464,20 @@ static void resolve_port(struct build *build, struct intent *intent, struct span
 			 struct wanted *wanted, struct target *target)
 {
 	bool external = wanted->service->type == SERVICE_EXTERNAL_NAME;
+	enum upstream_speech speech;
 	struct upstream *upstream;
 
 	wanted->port = find_port(wanted);
 	if (wanted->port == NULL && (!external || wanted->number == 0)) {
 		report_missing_port(build, intent->ingress, path, wanted);
 		return;
+	}
+	speech = upstream_protocol_of(intent, wanted->port);
+	if (speech == UPSTREAM_SPEAKS_NOT_YET)
+		return;
+	if (speech == UPSTREAM_SPEAKS_HTTPS) {
+		wanted->tls = upstream_protocol_tls(build, intent, wanted->service);
+		upstream_protocol_note_tls(build, intent, backend_field(build, path));
 	}
 	upstream = get_upstream(build, wanted);
 	intent_hold(intent, upstream);
@@ -490,6 +547,8 @@ struct target upstream_default(struct build *build)
 	}
 	wanted.number = wanted.port->port;
 	wanted.spelled = spell_number(&build->lasting, wanted.number);
+	if (upstream_protocol_of(NULL, wanted.port) == UPSTREAM_SPEAKS_HTTPS)
+		wanted.tls = upstream_protocol_tls(build, NULL, wanted.service);
 	upstream = get_upstream(build, &wanted);
 	upstream_hold(upstream);
 	if (upstream->is_refused)

@@ -13,6 +13,7 @@
 #include "proxy/request_out.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
+#include "proxy/upstream_tls.h"
 #include "proxy/worker.h"
 
 /* Interim responses of one attempt (security spec, U6). */
@@ -86,14 +87,15 @@ static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
 }
 
 static struct upstream *take_pooled(struct exchange *exchange,
-				    const struct endpoint_record *endpoint)
+				    const struct endpoint_record *endpoint,
+				    const struct tls_context *tls)
 {
 	struct worker *worker = exchange->worker;
 	struct upstream *upstream;
 
 	if (exchange->fresh_connection)
 		return NULL;
-	upstream = conn_pool_take(&worker->pool, endpoint);
+	upstream = conn_pool_take(&worker->pool, endpoint, tls);
 	if (upstream == NULL)
 		return NULL;
 	upstream->exchange = exchange;
@@ -104,15 +106,16 @@ static struct upstream *take_pooled(struct exchange *exchange,
 	return upstream;
 }
 
-static void connect_to(struct exchange *exchange, const struct endpoint_record *endpoint)
+static void connect_to(struct exchange *exchange, const struct endpoint_record *endpoint,
+		       struct tls_context *tls)
 {
 	struct worker *worker = exchange->worker;
 	struct upstream *upstream;
 
 	begin_record(exchange, endpoint);
-	upstream = take_pooled(exchange, endpoint);
+	upstream = take_pooled(exchange, endpoint, tls);
 	if (upstream == NULL)
-		upstream = upstream_open(worker, endpoint, exchange);
+		upstream = upstream_open(worker, endpoint, tls, exchange);
 	if (upstream == NULL) {
 		attempt_fail(exchange, connect_fault(errno));
 		return;
@@ -147,9 +150,11 @@ static void have_no_endpoint(struct exchange *exchange, enum fault fault)
 	}
 }
 
-static void choose(struct exchange *exchange, struct balance_choice *choice)
+static void choose(struct exchange *exchange, struct balance_choice *choice,
+		   const struct upstream_match *match)
 {
 	const struct endpoint_record *endpoint;
+	struct tls_context *tls;
 
 	if (choice->count == 0) {
 		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
@@ -160,8 +165,10 @@ static void choose(struct exchange *exchange, struct balance_choice *choice)
 	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
 	if (is_refused(exchange, endpoint))
 		have_no_endpoint(exchange, FAULT_DESTINATION_REFUSED);
+	else if (!upstream_tls_find(exchange->worker->upstream_tls, match, &tls))
+		have_no_endpoint(exchange, FAULT_UPSTREAM_TLS_UNUSABLE);
 	else
-		connect_to(exchange, endpoint);
+		connect_to(exchange, endpoint, tls);
 }
 
 static void on_name(struct name_waiter *waiter)
@@ -169,9 +176,10 @@ static void on_name(struct name_waiter *waiter)
 	attempt_start(container_of(waiter, struct exchange, name_waiter));
 }
 
-static void choose_by_name(struct exchange *exchange, const struct upstream_record *upstream,
-			   struct span name)
+static void choose_by_name(struct exchange *exchange, const struct upstream_match *match)
 {
+	const struct upstream_record *upstream = match->upstream;
+	struct span name = endpoints_text(match->endpoints, upstream->external_name);
 	struct worker *worker = exchange->worker;
 	struct balance_choice choice = {.upstream = exchange->route->upstream,
 					.algorithm = upstream->algorithm};
@@ -179,7 +187,7 @@ static void choose_by_name(struct exchange *exchange, const struct upstream_reco
 	switch (names_find(&worker->names, name, upstream->external_port, &exchange->name_waiter,
 			   on_name, &choice)) {
 	case NAMES_KNOWN:
-		choose(exchange, &choice);
+		choose(exchange, &choice, match);
 		break;
 	case NAMES_ASKED:
 		break;
@@ -202,14 +210,13 @@ void attempt_start(struct exchange *exchange)
 		return;
 	}
 	if (upstream->external_name.len > 0) {
-		choose_by_name(exchange, upstream,
-			       endpoints_text(match.endpoints, upstream->external_name));
+		choose_by_name(exchange, &match);
 		return;
 	}
 	choice.endpoints = &match.endpoints->endpoints[upstream->first_endpoint];
 	choice.count = upstream->endpoint_count;
 	choice.algorithm = upstream->algorithm;
-	choose(exchange, &choice);
+	choose(exchange, &choice, &match);
 }
 
 /*
@@ -286,10 +293,18 @@ static void attempt_send(struct exchange *exchange)
 	exchange_pump(exchange);
 }
 
+static enum fault handshake_fault(const struct transport *transport)
+{
+	if (transport_is_distrusted(transport))
+		return FAULT_UPSTREAM_UNVERIFIED;
+	return transport_failure(transport) != NULL ? FAULT_UPSTREAM_HANDSHAKE : FAULT_NONE;
+}
+
 /* A connection is made. Whatever can be read from it already is no answer (security spec, U8), and
  * where nothing can, the edge that said so must not be waited for again. */
 static enum fault look_at_connected(struct upstream *upstream)
 {
+	enum fault fault;
 	int reason;
 
 	if (!upstream->transport.can_read)
@@ -297,6 +312,9 @@ static enum fault look_at_connected(struct upstream *upstream)
 	reason = socket_connect_result(upstream->transport.source.fd);
 	if (reason != 0)
 		return connect_fault(reason);
+	fault = handshake_fault(&upstream->transport);
+	if (fault != FAULT_NONE)
+		return fault;
 	if (upstream->transport.peer_done)
 		return FAULT_UPSTREAM_CLOSED;
 	if (transport_has_news(&upstream->transport))

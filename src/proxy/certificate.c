@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "proxy/policy/client_certificate.h"
 #include "proxy/worker.h"
 #include "table/hash.h"
 
@@ -22,6 +23,7 @@ static_assert((int)TICKET_KEYS_MAX <= (int)TLS_TICKET_KEYS_MAX, "all of them fit
 struct certificate_key {
 	struct certificate_id ids[KINDS];
 	uint8_t digests[KINDS][32];
+	struct tls_tag clients; /* what is asked of them, and by whom they are verified */
 };
 
 struct decoded {
@@ -127,10 +129,44 @@ static enum tls_version version_of(unsigned versions, enum host_tls_version vers
 	return (versions & BIT(version)) != 0 ? TLS_VERSION_ANY : bound;
 }
 
+static enum tls_verify verify_of(const struct host_tls *clients)
+{
+	switch (clients == NULL ? HOST_TLS_VERIFY_OFF : (enum host_tls_verify)clients->verify) {
+	case HOST_TLS_VERIFY_OFF:
+	case HOST_TLS_VERIFY_COUNT:
+		return TLS_VERIFY_OFF;
+	case HOST_TLS_VERIFY_ON: /* who has none gets an answer that says so, and no alert */
+	case HOST_TLS_VERIFY_OPTIONAL:
+		return TLS_VERIFY_OPTIONAL;
+	case HOST_TLS_VERIFY_OPTIONAL_NO_CA:
+		return TLS_VERIFY_OPTIONAL_NO_CA;
+	}
+	BUG_ON(true);
+	return TLS_VERIFY_OFF;
+}
+
+/* What the host asks of clients; all that is needed for it is there. */
+static void set_clients(const struct certificate_store *store, const struct host_tls *clients,
+			struct tls_settings *settings)
+{
+	struct certificate_match authorities;
+
+	settings->verify = verify_of(clients);
+	if (settings->verify == TLS_VERIFY_OFF)
+		return;
+	authorities = certificates_find(&store->worker->tables.certificates, clients->authorities);
+	settings->authorities = certificates_text(authorities.certificates,
+						  authorities.record->chain);
+	settings->revocations = certificates_text(authorities.certificates,
+						  authorities.record->revoked);
+	settings->verify_depth = clients->verify_depth;
+}
+
 static struct tls_context *decode(const struct certificate_store *store,
 				  const struct routes *routes,
 				  const struct certificate_match *found,
-				  const struct certificate_key *key, struct error *err)
+				  const struct host_tls *clients, const struct certificate_key *key,
+				  struct error *err)
 {
 	unsigned char session_context[SHA256_DIGEST_LENGTH];
 	const struct table_settings *from = routes->settings;
@@ -146,6 +182,7 @@ static struct tls_context *decode(const struct certificate_store *store,
 		.alpn = BIT(TLS_ALPN_HTTP1),
 		.tickets = from->ssl_session_tickets != 0,
 		.session_context = {(const char *)session_context, sizeof(session_context)},
+		.tag = key->clients,
 	};
 
 	hash_context(store, key, session_context);
@@ -158,6 +195,7 @@ static struct tls_context *decode(const struct certificate_store *store,
 			.key = certificates_text(found[kind].certificates, found[kind].record->key),
 		};
 	}
+	set_clients(store, clients, &settings);
 	return tls_context_new_server(&settings, err);
 }
 
@@ -176,9 +214,11 @@ static struct tls_context *keep(struct certificate_store *store, const struct ce
 	return context;
 }
 
-/* The context of these certificates, decoded before or now; NULL: they cannot be used. */
+/* The context of these certificates, decoded before or now; NULL: they cannot be used. clients: the host whose clients
+ * are asked as it says; NULL: they are not. */
 static struct tls_context *get(struct certificate_store *store, const struct routes *routes,
-			       const struct certificate_match *found)
+			       const struct certificate_match *found,
+			       const struct host_tls *clients)
 {
 	struct certificate_key key = {0};
 	struct tls_context *context;
@@ -191,6 +231,9 @@ static struct tls_context *get(struct certificate_store *store, const struct rou
 		key.ids[kind] = found[kind].record->id;
 		memcpy(key.digests[kind], found[kind].record->digest, sizeof(key.digests[kind]));
 	}
+	/* without authorities nobody is asked, and requests are refused */
+	if (!client_certificate_tag(&store->worker->tables.certificates, clients, &key.clients))
+		clients = NULL;
 	entry = map_find(&store->by_key, span_make((const char *)&key, sizeof(key)));
 	if (entry != NULL) {
 		struct decoded *decoded = container_of(entry, struct decoded, by_key);
@@ -199,7 +242,7 @@ static struct tls_context *get(struct certificate_store *store, const struct rou
 		list_add_last(&store->used, &decoded->used);
 		return decoded->context;
 	}
-	context = decode(store, routes, found, &key, &err);
+	context = decode(store, routes, found, clients, &key, &err);
 	if (context != NULL)
 		return keep(store, &key, context);
 	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));
@@ -237,9 +280,9 @@ static struct tls_context *choose(void *owner, const struct tls_hello *hello, en
 		return NULL;
 	}
 	if (host.tls != NULL && find_all(tables, host.tls, found))
-		context = get(store, &host.shard->routes, found);
+		context = get(store, &host.shard->routes, found, host.tls);
 	if (context == NULL && other.tls != NULL && find_all(tables, other.tls, found))
-		context = get(store, &other.shard->routes, found);
+		context = get(store, &other.shard->routes, found, host.tls);
 	return context;
 }
 

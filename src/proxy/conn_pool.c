@@ -50,20 +50,22 @@ void conn_pool_put(struct conn_pool *pool, struct upstream *upstream)
 	pool->count++;
 }
 
-static bool leads_to(const struct upstream *upstream, const struct endpoint_record *endpoint)
+static bool leads_to(const struct upstream *upstream, const struct endpoint_record *endpoint,
+		     const struct tls_context *tls)
 {
-	return upstream->incarnation == endpoint->incarnation &&
+	return upstream->tls == tls && upstream->incarnation == endpoint->incarnation &&
 	       upstream->at.port == endpoint->port && ip_equals(&upstream->at.ip, &endpoint->ip);
 }
 
-struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint)
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
+				const struct tls_context *tls)
 {
 	struct upstream *upstream = *head_of(pool, endpoint->slot);
 
 	while (upstream != NULL) {
 		struct upstream *next = upstream->next;
 
-		if (leads_to(upstream, endpoint)) {
+		if (leads_to(upstream, endpoint, tls)) {
 			if (!transport_has_news(&upstream->transport)) {
 				conn_pool_remove(pool, upstream);
 				return upstream;

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "table/endpoints.h"
 
+struct tls_context;
 struct upstream;
 
 struct conn_pool {
@@ -23,9 +24,10 @@ struct conn_pool {
 void conn_pool_init(struct conn_pool *pool, uint32_t slot_count);
 void conn_pool_fini(struct conn_pool *pool);
 
-/* Takes an idle connection to that endpoint out, or NULL. The kernel is asked once more: one on which anything
- * has come meanwhile is closed and never given (security spec, U8). */
-struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint);
+/* Takes an idle connection to that endpoint out, or NULL: one under that context of TLS; NULL: plain. The kernel is
+ * asked once more: one on which anything has come meanwhile is closed and never given (security spec, U8). */
+struct upstream *conn_pool_take(struct conn_pool *pool, const struct endpoint_record *endpoint,
+				const struct tls_context *tls);
 
 void conn_pool_put(struct conn_pool *pool, struct upstream *upstream);
 

@@ -8,6 +8,7 @@
 #include "proxy/attempt.h"
 #include "proxy/downstream.h"
 #include "proxy/policy/ambiguous_path.h"
+#include "proxy/policy/client_certificate.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/policy/https_redirect.h"
 #include "proxy/record.h"
@@ -212,16 +213,16 @@ static void find_route(struct exchange *exchange)
 			    exchange->uri.match_path);
 	use_shard(exchange, match.shard);
 	exchange->route = match.route;
-	if (match.add_slash) {
-		redirect_to_slash(exchange);
-		return;
-	}
 	if (match.route == NULL) {
 		exchange_answer(exchange, FAULT_NO_ROUTE);
 		return;
 	}
 	exchange->policy = &match.shard->routes.policies[match.route->policy];
-	if (exchange->uri.has_readings && ambiguous_path_is(exchange))
+	if (client_certificate_refuses(exchange))
+		return;
+	if (match.add_slash)
+		redirect_to_slash(exchange);
+	else if (exchange->uri.has_readings && ambiguous_path_is(exchange))
 		exchange_answer(exchange, FAULT_AMBIGUOUS_PATH);
 	else
 		obey_route(exchange);

@@ -3,6 +3,7 @@
 
 #include "http/h1_write.h"
 #include "proxy/exchange.h"
+#include "proxy/policy/client_certificate.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/worker.h"
 
@@ -59,6 +60,7 @@ struct span request_out_write(struct exchange *exchange)
 			      exchange->uri.query);
 	h1_write_field(&writer, HEADER_HOST, forwarded.host);
 	forwarded_write(exchange, &forwarded, &writer);
+	client_certificate_write(exchange, &writer);
 	for (uint32_t i = 0; i < request->header_count; i++)
 		if (passes(exchange, &request->headers[i], &forwarded))
 			h1_write_header(&writer, &request->headers[i]);

@@ -33,7 +33,16 @@ static void on_expired(struct timer *timer)
 		upstream_close(upstream);
 }
 
-static struct upstream *upstream_new(struct worker *worker, int fd)
+static int open_transport(struct upstream *upstream, int fd)
+{
+	struct loop *loop = upstream->worker->loop;
+
+	if (upstream->tls == NULL)
+		return transport_open(&upstream->transport, loop, fd, on_ready);
+	return transport_open_client_tls(&upstream->transport, loop, fd, on_ready, upstream->tls);
+}
+
+static struct upstream *upstream_new(struct worker *worker, int fd, struct tls_context *tls)
 {
 	struct upstream *upstream = slab_take(&worker->upstreams);
 
@@ -41,10 +50,10 @@ static struct upstream *upstream_new(struct worker *worker, int fd)
 		errno = ENOMEM;
 		return NULL;
 	}
-	*upstream = (struct upstream){.worker = worker};
+	*upstream = (struct upstream){.worker = worker, .tls = tls};
 	list_init(&upstream->lru);
 	timer_init(&upstream->timer, on_expired);
-	if (transport_open(&upstream->transport, worker->loop, fd, on_ready) == -1) {
+	if (open_transport(upstream, fd) == -1) {
 		slab_give(&worker->upstreams, upstream);
 		return NULL;
 	}
@@ -52,7 +61,7 @@ static struct upstream *upstream_new(struct worker *worker, int fd)
 }
 
 static struct upstream *try_open(struct worker *worker, const struct endpoint_record *endpoint,
-				 struct exchange *exchange)
+				 struct tls_context *tls, struct exchange *exchange)
 {
 	struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
 	struct upstream *upstream;
@@ -61,7 +70,7 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 
 	if (fd == -1)
 		return NULL;
-	upstream = upstream_new(worker, fd);
+	upstream = upstream_new(worker, fd, tls);
 	if (upstream == NULL) {
 		int reason = errno;
 
@@ -73,8 +82,9 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 	upstream->at = at;
 	upstream->slot = endpoint->slot;
 	upstream->incarnation = endpoint->incarnation;
-	upstream->connecting = pending;
-	upstream->transport.can_write = !pending;
+	upstream->connecting = pending || tls != NULL;
+	if (tls == NULL)
+		upstream->transport.can_write = !pending;
 	upstream->opened_ns = loop_now_ns(worker->loop);
 	worker->counters->upstream_connects++;
 	worker->counters->upstream_active_now++;
@@ -82,15 +92,15 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 }
 
 struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
-			       struct exchange *exchange)
+			       struct tls_context *tls, struct exchange *exchange)
 {
-	struct upstream *upstream = try_open(worker, endpoint, exchange);
+	struct upstream *upstream = try_open(worker, endpoint, tls, exchange);
 	int reason = errno;
 
 	if (upstream != NULL)
 		return upstream;
 	if (socket_is_exhausted(reason) && worker_make_room(worker))
-		return try_open(worker, endpoint, exchange);
+		return try_open(worker, endpoint, tls, exchange);
 	errno = reason;
 	return NULL;
 }

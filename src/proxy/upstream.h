@@ -9,6 +9,7 @@
 
 struct worker;
 struct exchange;
+struct tls_context;
 
 struct upstream {
 	struct transport transport;
@@ -17,7 +18,8 @@ struct upstream {
 	struct exchange *exchange; /* NULL while idle */
 	struct iobuf *in;          /* NULL while idle */
 	struct ip_port at;
-	uint32_t slot; /* of the endpoint; TABLE_NONE for an address of a resolved name */
+	struct tls_context *tls; /* held by the transport; NULL: plain */
+	uint32_t slot;           /* of the endpoint; TABLE_NONE for an address of a resolved name */
 	uint32_t incarnation;
 	uint32_t requests; /* sent over it so far */
 	bool connecting;
@@ -28,10 +30,11 @@ struct upstream {
 	struct upstream **link; /* private to conn_pool.c: what points to this one */
 };
 
-/* A new connection to an endpoint for the exchange, being made: transport edges go to the exchange. Where there is no
+/* A new connection to an endpoint for the exchange, being made: transport edges go to the exchange. tls: NULL: plain.
+ * Where there is no
  * room, one that is idle makes it. NULL: errno says why. */
 struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
-			       struct exchange *exchange);
+			       struct tls_context *tls, struct exchange *exchange);
 
 /* Busy or idle; takes it out of the pool. */
 void upstream_close(struct upstream *upstream);

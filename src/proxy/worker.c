@@ -16,7 +16,9 @@
 #include "io/resolver.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/pattern_store.h"
 #include "proxy/upstream.h"
+#include "proxy/upstream_tls.h"
 
 enum {
 	LOG_FLUSH_MS = 100,
@@ -330,6 +332,8 @@ static void init_parts(struct worker *worker)
 	worker->tables.on_left = on_endpoint_left;
 	worker->tables.owner = worker;
 	conn_pool_init(&worker->pool, STATS_ENDPOINTS_MAX);
+	worker->patterns = pattern_store_new();
+	worker->upstream_tls = upstream_tls_store_new(&worker->tables.certificates);
 	random_secret(&seed, sizeof(seed));
 	balance_init(&worker->balance, seed);
 	names_init(&worker->names, worker->loop, start_resolver(worker), worker->counters);
@@ -369,6 +373,8 @@ static void fini_parts(struct worker *worker)
 	balance_fini(&worker->balance);
 	conn_pool_fini(&worker->pool);
 	certificate_store_free(worker->certificates);
+	upstream_tls_store_free(worker->upstream_tls);
+	pattern_store_free(worker->patterns);
 	tables_fini(&worker->tables);
 	slab_fini(&worker->downstreams);
 	slab_fini(&worker->upstreams);

@@ -70,6 +70,8 @@ struct worker {
 	struct worker_counters *counters; /* in area */
 	struct tables tables;
 	struct certificate_store *certificates;
+	struct upstream_tls_store *upstream_tls;
+	struct pattern_store *patterns;
 	uint64_t prepared[TABLE_KIND_COUNT]; /* generation that waits for more; 0: nothing does */
 	struct slab downstreams;
 	struct slab upstreams;

@@ -16,6 +16,21 @@ static void dump_endpoint(struct json *json, const struct endpoint_record *endpo
 	json_close_object(json);
 }
 
+/* Whether certificates are shown and asked for, and not their ids: these are hashes of names. */
+static void dump_tls(struct json *json, const struct endpoints *endpoints,
+		     const struct upstream_tls *tls)
+{
+	json_open_object(json, "tls", JSON_LINE);
+	json_bool(json, "verified", !certificate_id_is_none(tls->authorities));
+	json_bool(json, "certificate", !certificate_id_is_none(tls->certificate));
+	json_text(json, "serverName", endpoints_text(endpoints, tls->server_name));
+	json_text(json, "verifyName", endpoints_text(endpoints, tls->verify_name));
+	json_number(json, "verifyDepth", tls->verify_depth);
+	json_number(json, "versions", tls->versions);
+	json_text(json, "ciphers", endpoints_text(endpoints, tls->ciphers));
+	json_close_object(json);
+}
+
 void dump_upstream(struct json *json, const char *key, const struct shards *shards, uint32_t id,
 		   uint32_t incarnation)
 {
@@ -29,6 +44,8 @@ void dump_upstream(struct json *json, const char *key, const struct shards *shar
 	json_text(json, "name", endpoints_text(endpoints, upstream->name));
 	json_text(json, "protocol", S("http1"));
 	json_text(json, "algorithm", S("round_robin"));
+	if (upstream->tls != TABLE_NONE)
+		dump_tls(json, endpoints, &endpoints->tls[upstream->tls]);
 	if (upstream->external_name.len > 0) {
 		json_text(json, "externalName", endpoints_text(endpoints, upstream->external_name));
 		json_number(json, "externalPort", upstream->external_port);

@@ -207,6 +207,8 @@ void dump_route(struct json *json, const char *key, const struct routes *routes,
 		json_bool(json, "defaultBackend", true);
 	if (route->https_only)
 		json_bool(json, "httpsOnly", true);
+	if (route->plain_anyway)
+		json_bool(json, "plainAnyway", true);
 	if (route->answer == ROUTE_PROXY) {
 		json_number(json, "upstream", route->upstream);
 		json_number(json, "incarnation", route->upstream_incarnation);
@@ -355,7 +357,26 @@ static struct line *sorted_hosts(const struct shards *shards, size_t count)
 /* The Secret, and not its id: that is a hash of the name. Empty: the fallback. */
 static void dump_tls(struct json *json, const struct routes *routes, const struct host_tls *tls)
 {
-	json_text(json, "certificate", routes_text(routes, tls->secret));
+	static const char *const words[HOST_TLS_VERIFY_COUNT] = {
+		[HOST_TLS_VERIFY_OFF] = "off",
+		[HOST_TLS_VERIFY_ON] = "on",
+		[HOST_TLS_VERIFY_OPTIONAL] = "optional",
+		[HOST_TLS_VERIFY_OPTIONAL_NO_CA] = "optional_no_ca",
+	};
+
+	if (!certificate_id_is_none(tls->certificates[0]) ||
+	    !certificate_id_is_none(tls->certificates[1]))
+		json_text(json, "certificate", routes_text(routes, tls->secret));
+	if (tls->verify == HOST_TLS_VERIFY_OFF && !tls->refuses)
+		return;
+	json_open_object(json, "clients", JSON_LINE);
+	json_text(json, "verify", span_from(words[tls->verify]));
+	json_number(json, "depth", tls->verify_depth);
+	json_bool(json, "refuses", tls->refuses);
+	json_bool(json, "passCertificate", tls->pass_certificate);
+	json_text(json, "subject", routes_text(routes, tls->subject_pattern));
+	json_text(json, "errorPage", routes_text(routes, tls->error_page));
+	json_close_object(json);
 }
 
 static void dump_hosts(struct json *json, const struct shards *shards, struct policies *policies)

@@ -11,11 +11,13 @@
 #pragma once
 
 #include "base/ip.h"
+#include "table/certificates.h"
 #include "table/format.h"
 
 enum endpoints_section {
 	ENDPOINTS_UPSTREAMS, /* struct upstream_record, by upstream id */
 	ENDPOINTS_ENDPOINTS, /* struct endpoint_record, those of an upstream side by side */
+	ENDPOINTS_TLS,       /* struct upstream_tls; equal ones are stored once */
 	ENDPOINTS_TEXT,      /* bytes */
 	ENDPOINTS_SECTION_COUNT
 };
@@ -40,6 +42,22 @@ enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_PROTOCOL_COUNT };
 
 enum upstream_algorithm { UPSTREAM_ROUND_ROBIN, UPSTREAM_ALGORITHM_COUNT };
 
+enum { UPSTREAM_TLS_1_2, UPSTREAM_TLS_1_3, UPSTREAM_TLS_VERSION_COUNT };
+
+/* How endpoints are spoken to by TLS. */
+struct upstream_tls {
+	uint8_t digest
+		[32]; /* SHA-256 of all that follows: whether it is what a worker has a context for */
+	struct certificate_id certificate; /* shown to endpoints; none: nothing is */
+	struct certificate_id authorities; /* that they are verified by; none: they are not */
+	struct table_span server_name;     /* sent (SNI); empty: none */
+	struct table_span verify_name;     /* in their certificates; empty: any */
+	struct table_span ciphers;         /* of TLS 1.2, in OpenSSL's words; empty: the default */
+	uint8_t versions;                  /* BIT(enum), at least one */
+	uint8_t verify_depth;              /* 1 … TABLE_VERIFY_DEPTH_MAX */
+	uint8_t reserved[6];               /* zero */
+};
+
 /* incarnation 0: this id is free, and all else is zero. The endpoints of the upstreams follow each other in
  * the order of the ids, so none belongs to two. */
 struct upstream_record {
@@ -53,7 +71,8 @@ struct upstream_record {
 	uint16_t external_port; /* nonzero with a name, else 0 */
 	uint8_t protocol;       /* enum upstream_protocol */
 	uint8_t algorithm;      /* enum upstream_algorithm */
-	uint32_t reserved[2];   /* zero */
+	uint32_t tls;           /* index; TABLE_NONE: plain */
+	uint32_t reserved;      /* zero */
 };
 
 /* A verified shard, mapped. */
@@ -61,8 +80,10 @@ struct endpoints {
 	const struct table_header *header; /* start of the mapping */
 	const struct upstream_record *upstreams;
 	const struct endpoint_record *endpoints;
+	const struct upstream_tls *tls;
 	uint32_t upstream_count;
 	uint32_t endpoint_count;
+	uint32_t tls_count;
 };
 
 /* As routes_verify. */

@@ -2,10 +2,11 @@
 /* Everything that readers of an `endpoints` segment rely on, checked once. */
 #include "table/endpoints.h"
 
+#include "base/bug.h"
 #include "table/layout.h"
 #include "table/verify.h"
 
-enum { EXTERNAL_NAME_BYTES_MAX = 253 }; /* RFC 1035, 2.3.4, as text */
+enum { DNS_NAME_BYTES_MAX = 253 }; /* RFC 1035, 2.3.4, as text */
 
 static void set_sections(struct endpoints *endpoints, const struct table_header *header)
 {
@@ -13,8 +14,10 @@ static void set_sections(struct endpoints *endpoints, const struct table_header 
 		.header = header,
 		.upstreams = table_section(header, ENDPOINTS_UPSTREAMS),
 		.endpoints = table_section(header, ENDPOINTS_ENDPOINTS),
+		.tls = table_section(header, ENDPOINTS_TLS),
 		.upstream_count = header->sections[ENDPOINTS_UPSTREAMS].count,
 		.endpoint_count = header->sections[ENDPOINTS_ENDPOINTS].count,
+		.tls_count = header->sections[ENDPOINTS_TLS].count,
 	};
 }
 
@@ -25,10 +28,27 @@ static int verify_counts(const struct endpoints *endpoints, struct error *err)
 	return 0;
 }
 
-/* The name goes to a resolver that takes it as a C string. */
-static bool is_external_name(struct span name)
+/* It goes to a library that takes it as a C string. */
+static bool is_c_string(struct span text, size_t bytes_max)
 {
-	return name.len <= EXTERNAL_NAME_BYTES_MAX && span_find(name, '\0') == SIZE_MAX;
+	return text.len <= bytes_max && span_find(text, '\0') == SIZE_MAX;
+}
+
+static int verify_tls(const struct endpoints *endpoints, struct error *err)
+{
+	for (uint32_t i = 0; i < endpoints->tls_count; i++) {
+		const struct upstream_tls *tls = &endpoints->tls[i];
+
+		if (tls->versions == 0 || tls->versions >= BIT(UPSTREAM_TLS_VERSION_COUNT) ||
+		    tls->verify_depth == 0 || tls->verify_depth > TABLE_VERIFY_DEPTH_MAX ||
+		    !verify_is_zero(tls->reserved, sizeof(tls->reserved)))
+			return error_set(err, "tls[%u] has a value out of range", i);
+		if (!is_c_string(endpoints_text(endpoints, tls->server_name), DNS_NAME_BYTES_MAX) ||
+		    !is_c_string(endpoints_text(endpoints, tls->verify_name), DNS_NAME_BYTES_MAX) ||
+		    !is_c_string(endpoints_text(endpoints, tls->ciphers), TABLE_WORDS_BYTES_MAX))
+			return error_set(err, "tls[%u] has a text that is none", i);
+	}
+	return 0;
 }
 
 static int verify_upstream(const struct endpoints *endpoints, uint32_t index, struct error *err)
@@ -39,9 +59,11 @@ static int verify_upstream(const struct endpoints *endpoints, uint32_t index, st
 	if (upstream->protocol >= UPSTREAM_PROTOCOL_COUNT ||
 	    upstream->algorithm >= UPSTREAM_ALGORITHM_COUNT)
 		return error_set(err, "upstreams[%u] has a value out of range", index);
-	if (!verify_is_zero(upstream->reserved, sizeof(upstream->reserved)))
+	if (upstream->tls != TABLE_NONE && upstream->tls >= endpoints->tls_count)
+		return error_set(err, "upstreams[%u] names no tls", index);
+	if (upstream->reserved != 0)
 		return error_set(err, "reserved bytes of upstreams[%u] are not zero", index);
-	if (!is_external_name(endpoints_text(endpoints, upstream->external_name)))
+	if (!is_c_string(endpoints_text(endpoints, upstream->external_name), DNS_NAME_BYTES_MAX))
 		return error_set(err, "upstreams[%u] has an external name that is none", index);
 	if (is_external != (upstream->external_port != 0))
 		return error_set(
@@ -95,8 +117,8 @@ int endpoints_verify(struct span segment, struct endpoints *endpoints, struct er
 	if (verify_segment(segment, TABLE_ENDPOINTS, err) == -1)
 		return error_prefix(err, "endpoints segment: ");
 	set_sections(endpoints, (const void *)segment.ptr);
-	if (verify_counts(endpoints, err) == -1 || verify_upstreams(endpoints, err) == -1 ||
-	    verify_endpoints(endpoints, err) == -1)
+	if (verify_counts(endpoints, err) == -1 || verify_tls(endpoints, err) == -1 ||
+	    verify_upstreams(endpoints, err) == -1 || verify_endpoints(endpoints, err) == -1)
 		return error_prefix(err, "endpoints segment: ");
 	return 0;
 }

@@ -21,7 +21,8 @@ static_assert(sizeof(struct upstream_record) == 40, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
 static_assert(sizeof(struct ticket_key) == 80, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
-static_assert(sizeof(struct host_tls) == 64, "layout");
+static_assert(sizeof(struct host_tls) == 112, "layout");
+static_assert(sizeof(struct upstream_tls) == 96, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 static_assert((int)ENDPOINTS_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 
@@ -87,9 +88,9 @@ const struct table_layout
 							[ROUTES_TLS] =
 								{"tls",
 								 sizeof(struct host_tls),
-								 2,
+								 4,
 								 {TEXT(host_tls, secret),
-								  TEXT(host_tls, ciphers)}},
+								  TEXT(host_tls, ciphers), TEXT(host_tls, subject_pattern), TEXT(host_tls, error_page)}},
 							[ROUTES_TEXT] = {"text", 1, 0, {0}},
 						},
 				},
@@ -114,6 +115,13 @@ const struct table_layout
 											 endpoint_record),
 										 0,
 										 {0}},
+							[ENDPOINTS_TLS] =
+								{"tls",
+								 sizeof(struct upstream_tls),
+								 3,
+								 {TEXT(upstream_tls, server_name),
+								  TEXT(upstream_tls, verify_name),
+								  TEXT(upstream_tls, ciphers)}},
 							[ENDPOINTS_TEXT] = {"text", 1, 0, {0}},
 						},
 				},

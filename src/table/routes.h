@@ -93,9 +93,18 @@ enum host_tls_verify {
 struct host_tls {
 	struct certificate_id certificates
 		[2]; /* by kind, ECDSA and RSA; none: those of the host for everything else */
+	struct certificate_id authorities; /* of clients; none: HOST_TLS_VERIFY_OFF */
+	struct certificate_id
+		client_policy;     /* equal where the same is asked for, of the same; likewise */
 	struct table_span secret;  /* "namespace/name" of the first, for people */
 	struct table_span ciphers; /* of TLS 1.2; empty: those of the settings */
-	uint8_t reserved[16];      /* zero */
+	struct table_span subject_pattern; /* that the subject of a client must match; empty: any */
+	struct table_span error_page;      /* where clients go instead of 400; empty: nowhere */
+	uint8_t verify;                    /* enum host_tls_verify */
+	uint8_t verify_depth;     /* 1 … TABLE_VERIFY_DEPTH_MAX; 0 with HOST_TLS_VERIFY_OFF */
+	uint8_t pass_certificate; /* 1: to endpoints */
+	uint8_t refuses;          /* 1: nobody gets in */
+	uint8_t reserved[12];     /* zero */
 };
 
 /* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */
@@ -158,7 +167,8 @@ struct route {
 	uint8_t implicit;             /* 1: the root that every host has (compat spec, 4.3) */
 	uint8_t default_backend;      /* 1: leads to the default backend */
 	uint8_t https_only;           /* 1: plain requests are redirected to https */
-	uint8_t reserved[3];          /* zero */
+	uint8_t plain_anyway; /* 1: plain requests are served whatever the host asks of clients */
+	uint8_t reserved[2];  /* zero */
 };
 
 /* Which of its own routes a node holds for its path P. */

@@ -71,11 +71,27 @@ static int verify_settings(const struct routes *routes, struct error *err)
 	return 0;
 }
 
+/* Who asks clients says of whom, and who does not says nothing. */
+static bool is_client_policy(const struct host_tls *tls)
+{
+	bool asks = tls->verify != HOST_TLS_VERIFY_OFF;
+
+	return tls->verify < HOST_TLS_VERIFY_COUNT && tls->pass_certificate <= 1 &&
+	       tls->refuses <= 1 && certificate_id_is_none(tls->authorities) != asks &&
+	       certificate_id_is_none(tls->client_policy) != asks &&
+	       (tls->verify_depth != 0) == asks && tls->verify_depth <= TABLE_VERIFY_DEPTH_MAX;
+}
+
 static int verify_tls(const struct routes *routes, struct error *err)
 {
-	for (uint32_t i = 0; i < routes->tls_count; i++)
-		if (!verify_is_zero(routes->tls[i].reserved, sizeof(routes->tls[i].reserved)))
+	for (uint32_t i = 0; i < routes->tls_count; i++) {
+		const struct host_tls *tls = &routes->tls[i];
+
+		if (!verify_is_zero(tls->reserved, sizeof(tls->reserved)))
 			return error_set(err, "reserved bytes of tls[%u] are not zero", i);
+		if (!is_client_policy(tls))
+			return error_set(err, "tls[%u] asks clients for what makes no sense", i);
+	}
 	return 0;
 }
 
@@ -231,7 +247,7 @@ static int verify_route(const struct routes *routes, uint32_t index, struct erro
 
 	if (route->answer >= ROUTE_ANSWER_COUNT || route->path_type > ROUTE_PREFIX ||
 	    route->implicit > 1 || route->default_backend > 1 || route->https_only > 1 ||
-	    !verify_is_zero(route->reserved, sizeof(route->reserved)))
+	    route->plain_anyway > 1 || !verify_is_zero(route->reserved, sizeof(route->reserved)))
 		return error_set(err, "routes[%u] has a value out of range", index);
 	if (!has_upstream(route))
 		return error_set(err, "the upstream of routes[%u] does not fit its answer", index);

@@ -126,8 +126,11 @@ def name_and_body(backend):
 class Backend:
     """A pod: a listening socket, a thread for each connection."""
 
-    def __init__(self, name="pod", answer=None, address="127.0.0.1", port=0, backlog=128):
+    def __init__(self, name="pod", answer=None, address="127.0.0.1", port=0, backlog=128, tls=None):
+        """tls: an ssl.SSLContext, for a pod that speaks it."""
         self.name = name
+        self.tls = tls
+        self.handshake_faults = []  # why connections came to nothing
         self.answer = answer or name_and_body(self)
         self.lock = threading.Lock()
         self.requests = []          # heads as they came; bodies are filled in when they are read
@@ -148,10 +151,26 @@ class Backend:
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                wire = Wire(sock, len(self.wires) + 1)
-                self.wires.append(wire)
-            threading.Thread(target=self._serve, args=(wire,), daemon=True).start()
+            if self.tls is None:
+                begin, what = self._serve, self._add(sock)
+            else:
+                begin, what = self._shake_hands, sock
+            threading.Thread(target=begin, args=(what,), daemon=True).start()
+
+    def _add(self, sock):
+        with self.lock:
+            wire = Wire(sock, len(self.wires) + 1)
+            self.wires.append(wire)
+            return wire
+
+    def _shake_hands(self, sock):
+        try:
+            sock = self.tls.wrap_socket(sock, server_side=True)
+        except OSError as error:
+            self.handshake_faults.append(str(error))
+            sock.close()
+            return
+        self._serve(self._add(sock))
 
     def _serve(self, wire):
         try:

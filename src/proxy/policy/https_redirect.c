@@ -35,6 +35,16 @@ static void write_target(struct h1_writer *writer, const struct uri *uri)
 	h1_write_literal(writer, uri->query);
 }
 
+bool https_redirect_is_due(struct exchange *exchange)
+{
+	struct forwarded forwarded;
+
+	if (!exchange->route->https_only)
+		return false;
+	forwarded_find(exchange, &forwarded);
+	return is_due(exchange, &forwarded);
+}
+
 bool https_redirect(struct exchange *exchange)
 {
 	const struct table_settings *settings = exchange->table->routes.settings;

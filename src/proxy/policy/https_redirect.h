@@ -6,5 +6,8 @@
 
 struct exchange;
 
+/* The request is for https alone, and came in clear. The route is known. */
+bool https_redirect_is_due(struct exchange *exchange);
+
 /* Answers with a redirect where one is due. The route is known. False: the request goes on. */
 bool https_redirect(struct exchange *exchange);

@@ -2,6 +2,8 @@
 /* Endpoints, and what numbers keep their meaning from one segment to the next. */
 #include "given.h"
 
+#include "base/bug.h"
+
 #define SHOP "shop.example"
 
 static void an_upstream_has_the_endpoints_that_the_model_finds(void **state)
@@ -307,6 +309,47 @@ static void an_upstream_whose_port_moves_keeps_its_id_and_is_asked_anew(void **s
 	(void)state;
 }
 
+static void an_upstream_says_how_tls_is_spoken_to_it(void **state)
+{
+	struct compiler *compiler = compiler_new(NULL);
+	struct model *model = given_model("shop.example Prefix /a -> a:80\n"
+					  "shop.example Prefix /b -> b:80\n"
+					  "shop.example Prefix /c -> c:80");
+	struct model_upstream_tls tls = {
+		.is_used = true,
+		.certificate = S("shop/pair"),
+		.authorities = S("shop/trust/ca.crt"),
+		.server_name = S("a.shop.svc"),
+		.verify_name = S("a.internal"),
+		.ciphers = S("A:B"),
+		.versions = 2,
+		.verify_depth = 3,
+	};
+	const struct upstream_tls *found;
+	struct compiled *table;
+
+	given_upstream(model, "a:80")->tls = tls;
+	given_upstream(model, "b:80")->tls = tls;
+	table = compiled(compiler, model, 1);
+	found = &table->endpoints.tls[compiled_upstream(table, SHOP, "/a")->tls];
+
+	assert_text(endpoints_text(&table->endpoints, found->server_name), "a.shop.svc");
+	assert_text(endpoints_text(&table->endpoints, found->verify_name), "a.internal");
+	assert_text(endpoints_text(&table->endpoints, found->ciphers), "A:B");
+	assert_int_equal(found->versions, BIT(UPSTREAM_TLS_1_3));
+	assert_int_equal(found->verify_depth, 3);
+	assert_false(certificate_id_is_none(found->certificate));
+	assert_false(certificate_id_is_none(found->authorities));
+	assert_int_equal(table->endpoints.tls_count, 1);
+	assert_int_equal(compiled_upstream(table, SHOP, "/b")->tls,
+			 compiled_upstream(table, SHOP, "/a")->tls);
+	assert_int_equal(compiled_upstream(table, SHOP, "/c")->tls, TABLE_NONE);
+	compiled_end(table);
+	given_model_end(model);
+	compiler_free(compiler);
+	(void)state;
+}
+
 static void a_row_rests_when_all_workers_obey_routes_without_it(void **state)
 {
 	struct change change = given_change();
@@ -360,6 +403,7 @@ int main(void)
 		cmocka_unit_test(an_upstream_that_returns_in_time_is_the_same),
 		cmocka_unit_test(endpoints_compiled_before_their_routes_hold_the_ids),
 		cmocka_unit_test(an_upstream_whose_port_moves_keeps_its_id_and_is_asked_anew),
+		cmocka_unit_test(an_upstream_says_how_tls_is_spoken_to_it),
 		cmocka_unit_test(a_row_rests_when_all_workers_obey_routes_without_it),
 		cmocka_unit_test(another_seed_makes_ids_that_routes_of_an_earlier_life_miss),
 	};

@@ -222,6 +222,54 @@ static void equal_models_make_equal_bytes(void **state)
 	(void)state;
 }
 
+static const struct host_tls *tls_of(const struct compiled *table, const char *host)
+{
+	return routes_find_host(&table->routes_table, span_from(host)).tls;
+}
+
+static struct model_host *model_host_of(struct model *model, const char *name)
+{
+	return container_of(map_find(&model->hosts_by_name, span_from(name)), struct model_host,
+			    by_name);
+}
+
+static void hosts_that_ask_the_same_of_clients_have_one_policy(void **state)
+{
+	const struct model_client_tls asks = {.verify = MODEL_VERIFY_ON,
+					      .verify_depth = 1,
+					      .authorities = S("shop/clients/ca.crt")};
+	struct compiler *compiler = compiler_new(NULL);
+	struct model *model = given_model("a.example Prefix / -> a:80\n"
+					  "b.example Prefix / -> a:80\n"
+					  "c.example Prefix / -> a:80\n"
+					  "d.example Prefix / -> a:80\n"
+					  "e.example Prefix / -> a:80");
+	struct compiled *table;
+
+	model_host_of(model, "a.example")->client = asks;
+	model_host_of(model, "b.example")->client = asks;
+	model_host_of(model, "b.example")->client.subject_pattern = S("CN=ann");
+	model_host_of(model, "c.example")->client = asks;
+	model_host_of(model, "c.example")->client.verify_depth = 2;
+	model_host_of(model, "d.example")->client.refuses = true;
+	table = compiled(compiler, model, 1);
+
+	assert_memory_equal(&tls_of(table, "a.example")->client_policy,
+			    &tls_of(table, "b.example")->client_policy,
+			    sizeof(struct certificate_id));
+	assert_int_not_equal(certificate_id_compare(tls_of(table, "a.example")->client_policy,
+						    tls_of(table, "c.example")->client_policy),
+			     0);
+	assert_int_equal(tls_of(table, "c.example")->verify_depth, 2);
+	assert_int_equal(tls_of(table, "d.example")->refuses, 1);
+	assert_int_equal(tls_of(table, "d.example")->verify, HOST_TLS_VERIFY_OFF);
+	assert_null(tls_of(table, "e.example"));
+	compiled_end(table);
+	given_model_end(model);
+	compiler_free(compiler);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +281,7 @@ int main(void)
 		cmocka_unit_test(routes_of_one_ingress_service_and_host_share_a_row),
 		cmocka_unit_test(a_route_of_no_ingress_has_row_zero_and_no_object),
 		cmocka_unit_test(equal_models_make_equal_bytes),
+		cmocka_unit_test(hosts_that_ask_the_same_of_clients_have_one_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,9 +51,11 @@ static void free_given(struct given *given)
 
 static const char annotations[] =
 #define ANNOTATION_VALUE(name, field)  name "\n"
+#define ANNOTATION_TEXT(name, field)   name "\n"
 #define ANNOTATION(name, class, inert) name "\n"
 #include "model/annotation.def"
 #undef ANNOTATION
+#undef ANNOTATION_TEXT
 #undef ANNOTATION_VALUE
 	;
 

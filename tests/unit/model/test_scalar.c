@@ -75,12 +75,44 @@ static void times_may_have_several_pieces(void **state)
 	assert_time("soon", false, 0);
 }
 
+static void depths_are_small_numbers(void **state)
+{
+	uint32_t depth = 7;
+
+	(void)state;
+	assert_true(scalar_depth(S("3"), &depth));
+	assert_int_equal(depth, 3);
+	assert_true(scalar_depth(S("0"), &depth));
+	assert_int_equal(depth, 1);
+	assert_true(scalar_depth(S("100"), &depth));
+	assert_false(scalar_depth(S("101"), &depth));
+	assert_false(scalar_depth(S("-1"), &depth));
+	assert_false(scalar_depth(S(""), &depth));
+	assert_int_equal(depth, 100);
+}
+
+static void words_are_of_the_letters_that_openssl_uses(void **state)
+{
+	char text[1025];
+
+	(void)state;
+	memset(text, 'A', sizeof(text));
+	assert_true(scalar_is_words(S("ECDHE-RSA-AES128-GCM-SHA256:!aNULL:@STRENGTH:@SECLEVEL=1")));
+	assert_true(scalar_is_words(span_make(text, 1024)));
+	assert_false(scalar_is_words(span_make(text, 1025)));
+	assert_false(scalar_is_words(S("")));
+	assert_false(scalar_is_words(S("a b")));
+	assert_false(scalar_is_words(span_make("a\0b", 3)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(truths_have_twelve_spellings),
 		cmocka_unit_test(sizes_may_have_a_unit),
 		cmocka_unit_test(times_may_have_several_pieces),
+		cmocka_unit_test(depths_are_small_numbers),
+		cmocka_unit_test(words_are_of_the_letters_that_openssl_uses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

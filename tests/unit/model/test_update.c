@@ -27,6 +27,31 @@ static const struct model_options options = {
 /* 2026-11-24: by which certificates are judged */
 #define NOW_S INT64_C(1795478400)
 
+/* Two authorities, P-256. */
+static const char *const authorities[2] = {
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBfDCCASOgAwIBAgIUEjBYM7/ZLpGQVM/ue7nGnydYbp8wCgYIKoZIzj0EAwIw\n"
+	"DDEKMAgGA1UEAwwBYTAeFw0yNjExMjQxMzI5MDRaFw0yNzExMjQxMzI5MDRaMAwx\n"
+	"CjAIBgNVBAMMAWEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQTDh+7zZU8L0qC\n"
+	"34QZfQ7qStZLn499gqqCdPfX3FDDSP77w90K6dbxHCl/2qA2PY5nJoeIiv8M5G0a\n"
+	"+pPsNZQgo2MwYTAdBgNVHQ4EFgQUFjqlG9KraWpwzZk2SgFXgnfEUckwHwYDVR0j\n"
+	"BBgwFoAUFjqlG9KraWpwzZk2SgFXgnfEUckwDwYDVR0TAQH/BAUwAwEB/zAOBgNV\n"
+	"HQ8BAf8EBAMCAQYwCgYIKoZIzj0EAwIDRwAwRAIgTeh/XK2LccslOKO7FW3GzvtH\n"
+	"CEOPztPVsMEeMG3JwiQCICVO3rd402alhl/clEQuTs56GFz8eaL30DdHmZU2rL35\n"
+	"-----END CERTIFICATE-----\n",
+	"-----BEGIN CERTIFICATE-----\n"
+	"MIIBfjCCASOgAwIBAgIUWcTs8/8uDFxXZr1jKP3euPh069YwCgYIKoZIzj0EAwIw\n"
+	"DDEKMAgGA1UEAwwBYjAeFw0yNjExMjQxMzI5MDRaFw0yNzExMjQxMzI5MDRaMAwx\n"
+	"CjAIBgNVBAMMAWIwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARU2WJKIVTkhRlA\n"
+	"ZssvnHURX0M+cMUCVuvzjFQflQk2FHWOgxP35Dvh1SUqyLca6jhmWYaRVEUlhl8B\n"
+	"UWl9qwj7o2MwYTAdBgNVHQ4EFgQUqS4Bipzg5TvsZVNiRtMREaNkY8gwHwYDVR0j\n"
+	"BBgwFoAUqS4Bipzg5TvsZVNiRtMREaNkY8gwDwYDVR0TAQH/BAUwAwEB/zAOBgNV\n"
+	"HQ8BAf8EBAMCAQYwCgYIKoZIzj0EAwIDSQAwRgIhALSKS0v7AsASc9nciqlMDyCH\n"
+	"0937DWM6Xz0SQ1Q8pH6jAiEA11/0L/E1OgQOImq6TetWZUCkBjgvxg3sAZoA6yTj\n"
+	"41s=\n"
+	"-----END CERTIFICATE-----\n",
+};
+
 struct world {
 	struct store store;
 	struct model *model;
@@ -211,13 +236,16 @@ static void add_host(struct text *text, const struct model_host *host)
 	for (const struct model_route *route = host->first; route != NULL; route = route->next)
 		add_route(text, host, index++, route);
 	assert_int_equal(index, host->route_count);
-	for (unsigned kind = 0; kind < MODEL_CERTIFICATE_KIND_COUNT; kind++) {
+	for (unsigned kind = 0; kind < MODEL_KEY_KIND_COUNT; kind++) {
 		const struct model_certificate *certificate = host->certificates[kind];
 
 		add_text(text, "host '%.*s' tls %d certificate %u '%.*s'", SPAN(host->by_name.key),
 			 host->has_tls, kind,
 			 SPAN(certificate == NULL ? S("-") : certificate->by_name.key));
 	}
+	add_text(text, "host '%.*s' clients %d %s %.*s depth %u", SPAN(host->by_name.key),
+		 (int)host->client.verify, host->client.refuses ? "refused" : "let in",
+		 SPAN(host->client.authorities), host->client.verify_depth);
 }
 
 static void add_upstream(struct text *text, const struct model_upstream *upstream)
@@ -226,6 +254,18 @@ static void add_upstream(struct text *text, const struct model_upstream *upstrea
 		 SPAN(upstream->by_key.key), SPAN(upstream->name), SPAN(upstream->namespace),
 		 SPAN(upstream->service), SPAN(upstream->port_name), upstream->target_number,
 		 SPAN(upstream->external_name), upstream->external_port);
+	if (upstream->tls.is_used)
+		add_text(text, "upstream %.*s tls %.*s %.*s %.*s %.*s", SPAN(upstream->by_key.key),
+			 SPAN(upstream->tls.certificate), SPAN(upstream->tls.authorities),
+			 SPAN(upstream->tls.server_name), SPAN(upstream->tls.verify_name));
+}
+
+static void add_certificate(struct text *text, const struct model_certificate *certificate)
+{
+	add_text(text, "certificate %.*s kind %d chain %zu digest %02x%02x%02x%02x",
+		 SPAN(certificate->by_name.key), (int)certificate->kind, certificate->chain.len,
+		 certificate->digest[0], certificate->digest[1], certificate->digest[2],
+		 certificate->digest[3]);
 }
 
 static void describe(struct text *text, const struct model *model)
@@ -242,16 +282,9 @@ static void describe(struct text *text, const struct model *model)
 	}
 	list_for_each (link, &model->upstreams)
 		add_upstream(text, container_of(link, struct model_upstream, link));
+	list_for_each (link, &model->certificates)
+		add_certificate(text, container_of(link, struct model_certificate, link));
 	assert_int_equal(model->route_count, routes);
-	list_for_each (link, &model->certificates) {
-		const struct model_certificate *certificate = container_of(
-			link, struct model_certificate, link);
-
-		add_text(text, "certificate %.*s of %zu bytes, digest %02x%02x%02x%02x",
-			 SPAN(certificate->by_name.key), certificate->chain.len,
-			 certificate->digest[0], certificate->digest[1], certificate->digest[2],
-			 certificate->digest[3]);
-	}
 	add_text(text, "ingresses %u, hosts %zu, upstreams %zu, timeout %u", model->ingress_count,
 		 model->hosts_by_name.count, model->upstreams_by_key.count,
 		 model->settings.keep_alive_timeout_ms);
@@ -352,6 +385,18 @@ static void a_service_that_comes_is_found_by_those_who_miss_it(void **state)
 	world_end(world);
 }
 
+static void apply_secret(struct world *world, const char *pem)
+{
+	struct buf text = {0};
+
+	buf_add(&text, S("apiVersion: v1\nkind: Secret\nmetadata: {name: trust, namespace: shop}\n"
+			 "stringData: {ca.crt: \""));
+	buf_add_json(&text, span_from(pem));
+	buf_add(&text, S("\"}\n"));
+	apply(world, buf_text(&text));
+	buf_fini(&text);
+}
+
 static void nothing_changed_makes_nothing(void **state)
 {
 	struct world *world = given_world();
@@ -434,6 +479,35 @@ static void a_change_of_the_older_costs_no_more_than_one_of_the_younger(void **s
 	world_end(world);
 }
 
+static void a_renewed_secret_is_another_certificate_and_nothing_else(void **state)
+{
+	static const char ingress[] =
+		"---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: one, "
+		"namespace: shop, "
+		"annotations: {nginx.ingress.kubernetes.io/backend-protocol: HTTPS, "
+		"nginx.ingress.kubernetes.io/proxy-ssl-secret: trust, "
+		"nginx.ingress.kubernetes.io/proxy-ssl-verify: \"on\"}}\n"
+		"spec: {rules: [{host: one.example, http: {paths: [{path: /, pathType: Prefix, "
+		"backend: "
+		"{service: {name: a, port: {number: 80}}}}]}}]}\n";
+	struct world *world = given_world();
+
+	(void)state;
+	apply(world, SERVICE("a"));
+	apply(world, ingress);
+	apply_secret(world, authorities[0]);
+	update(world);
+	assert_int_equal(world->model->certificates_by_name.count, 1);
+
+	apply_secret(world, authorities[1]);
+	update(world);
+
+	assert_int_equal(world->changes->certificate_count, 1);
+	assert_true(has_name(world->changes->certificates, 1, "shop/trust/ca.crt"));
+	assert_as_fresh(world);
+	world_end(world);
+}
+
 /*
  * Whatever happens
  */
@@ -493,17 +567,27 @@ static void add_host_name(struct buf *text)
 
 static void add_annotations(struct buf *text)
 {
-	static const char *const kinds[] = {"",
-					    "",
-					    "",
-					    "",
-					    "nginx.ingress.kubernetes.io/auth-url: http://x",
-					    "nginx.ingress.kubernetes.io/canary: \"true\"",
-					    "nginx.ingress.kubernetes.io/unknown-one: x",
-					    "kubernetes.io/ingress.class: other",
-					    "kubernetes.io/ingress.class: nginx"};
+#define NGINX "nginx.ingress.kubernetes.io/"
+	static const char *const kinds[] = {
+		"",
+		"",
+		"",
+		"",
+		NGINX "auth-url: http://x",
+		NGINX "canary: \"true\"",
+		NGINX "backend-protocol: HTTPS",
+		(NGINX "backend-protocol: HTTPS, " NGINX "proxy-ssl-secret: k0, " NGINX
+		       "proxy-ssl-verify: \"on\""),
+		(NGINX "proxy-ssl-secret: n0/k1, " NGINX "proxy-ssl-verify: \"on\""),
+		NGINX "auth-tls-secret: k0",
+		NGINX "auth-tls-secret: n1/k1",
+		NGINX "unknown-one: x",
+		"kubernetes.io/ingress.class: other",
+		"kubernetes.io/ingress.class: nginx",
+	};
+#undef NGINX
 
-	buf_printf(text, ", annotations: {%s}", kinds[pick(9)]);
+	buf_printf(text, ", annotations: {%s}", kinds[pick(14)]);
 }
 
 static void add_tls(struct buf *text)
@@ -557,6 +641,7 @@ static void write_service(struct buf *text)
 		"{ports: [{name: http, port: 80}]}",
 		"{ports: [{name: http, port: 80, targetPort: web}, {name: admin, port: 81}]}",
 		"{ports: [{name: http, port: 80, appProtocol: kubernetes.io/h2c}]}",
+		"{ports: [{name: http, port: 80, appProtocol: https}]}",
 		"{ports: [{port: 80, protocol: UDP}]}",
 		"{type: ExternalName, externalName: db.example}",
 		"{type: ExternalName, externalName: not_a_name}"};
@@ -568,7 +653,24 @@ static void write_service(struct buf *text)
 		   fallback       ? "ingress"
 		   : pick(2) == 0 ? "n0"
 				  : "n1",
-		   specs[pick(7)]);
+		   specs[pick(8)]);
+}
+
+/* One of few, with authorities or without. What cannot be read is left out: then the last good one stays, and the
+ * history counts. */
+static void write_authorities(struct buf *text)
+{
+	unsigned content = pick(3);
+
+	buf_printf(text,
+		   "apiVersion: v1\nkind: Secret\nmetadata: {name: k%u, namespace: n%u}\n"
+		   "stringData:\n  password: x\n",
+		   pick(2), pick(2));
+	if (content < 2) {
+		buf_add(text, S("  ca.crt: \""));
+		buf_add_json(text, span_from(authorities[content]));
+		buf_add(text, S("\"\n"));
+	}
 }
 
 /* Lines of a PEM text within a block of YAML. */
@@ -600,9 +702,12 @@ static void write_secret(struct buf *text)
 
 static void write_other(struct buf *text)
 {
-	switch (pick(6)) {
+	switch (pick(8)) {
 	case 3 ... 5:
 		write_secret(text);
+		break;
+	case 6 ... 7:
+		write_authorities(text);
 		break;
 	case 0:
 		buf_printf(text,
@@ -635,7 +740,14 @@ static void change_something(struct world *world)
 	char namespace[] = {'n', (char)('0' + pick(2)), '\0'};
 	char name[16];
 
-	switch (pick(20)) {
+	switch (pick(24)) {
+	case 20 ... 22:
+		write_secret(&text);
+		break;
+	case 23:
+		snprintf(name, sizeof(name), "k%u", pick(2));
+		store_delete(&world->store, OBJECT_SECRET, span_from(namespace), span_from(name));
+		break;
 	case 0 ... 4:
 		snprintf(name, sizeof(name), "i%u", pick(NAMES));
 		store_delete(&world->store, OBJECT_INGRESS, span_from(namespace), span_from(name));
@@ -714,6 +826,7 @@ int main(void)
 		cmocka_unit_test(a_service_that_comes_is_found_by_those_who_miss_it),
 		cmocka_unit_test(nothing_changed_makes_nothing),
 		cmocka_unit_test(a_change_of_the_older_costs_no_more_than_one_of_the_younger),
+		cmocka_unit_test(a_renewed_secret_is_another_certificate_and_nothing_else),
 		cmocka_unit_test(any_history_makes_the_model_of_a_fresh_start),
 		cmocka_unit_test(too_many_changes_at_once_make_everything_anew),
 	};

@@ -51,10 +51,11 @@ static void apply_settings(uint32_t connections, uint32_t requests, uint32_t tim
 }
 
 /* A busy connection, as an exchange has one. */
-static struct upstream *open_one(const struct endpoint_record *to)
+static struct upstream *open_one(const struct endpoint_record *to, struct tls_context *tls)
 {
 	static char exchange; /* which one does not matter: no edge comes while it is busy */
-	struct upstream *upstream = upstream_open(worker, to, (struct exchange *)(void *)&exchange);
+	struct upstream *upstream = upstream_open(worker, to, tls,
+						  (struct exchange *)(void *)&exchange);
 	struct ip_port from;
 
 	assert_non_null(upstream);
@@ -68,7 +69,7 @@ static struct upstream *open_one(const struct endpoint_record *to)
 static void given_idle(unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		open_one(&endpoint);
+		open_one(&endpoint, NULL);
 	for (unsigned i = 0; i < count; i++)
 		upstream_release(opened[i], true);
 	run_turns(&given, 1);
@@ -84,7 +85,7 @@ static bool is_closed(unsigned index)
 
 static struct upstream *take(void)
 {
-	return conn_pool_take(&worker->pool, &endpoint);
+	return conn_pool_take(&worker->pool, &endpoint, NULL);
 }
 
 /* What a taken connection is for the worker: it belongs to nobody until it is put back. */
@@ -189,15 +190,37 @@ static void a_connection_leads_to_its_own_endpoint_alone(void **state)
 	(void)state;
 	given_idle(1);
 	other.slot = 1;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	other = endpoint;
 	other.incarnation++;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	other = endpoint;
 	other.port++;
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 
 	assert_counts(1, 0);
+}
+
+/* A handshake that never ends is enough: what counts is under which settings it was begun. */
+static void a_connection_is_used_again_under_its_own_settings_of_tls_alone(void **state)
+{
+	const struct tls_settings settings = {0};
+	struct error err = {0};
+	struct tls_context *one = tls_context_new_client(&settings, &err);
+	struct tls_context *other = tls_context_new_client(&settings, &err);
+	struct upstream *upstream = open_one(&endpoint, one);
+
+	(void)state;
+	upstream->exchange = NULL;
+	worker->counters->upstream_active_now--;
+	worker->counters->upstream_idle_now++;
+	conn_pool_put(&worker->pool, upstream);
+	tls_context_drop(one); /* the connection holds it */
+
+	assert_null(conn_pool_take(&worker->pool, &endpoint, NULL));
+	assert_null(conn_pool_take(&worker->pool, &endpoint, other));
+	assert_counts(1, 0);
+	tls_context_drop(other);
 }
 
 static void endpoints_of_names_are_told_apart_by_their_address(void **state)
@@ -212,7 +235,7 @@ static void endpoints_of_names_are_told_apart_by_their_address(void **state)
 	other = endpoint;
 	assert_true(ip_parse(S("127.0.0.2"), &other.ip));
 
-	assert_null(conn_pool_take(&worker->pool, &other));
+	assert_null(conn_pool_take(&worker->pool, &other, NULL));
 	taken = take();
 	assert_ptr_equal(taken, opened[1]);
 	put_back(taken);
@@ -235,7 +258,7 @@ static void a_new_connection_takes_the_room_of_the_one_that_idled_longest(void *
 	(void)state;
 	given_idle(2);
 	worker->upstreams.limit = 2;
-	open_one(&endpoint);
+	open_one(&endpoint, NULL);
 
 	assert_counts(1, 1);
 	assert_true(is_closed(0));
@@ -248,10 +271,10 @@ static void where_every_connection_is_busy_there_is_room_for_no_other(void **sta
 	static char exchange;
 
 	(void)state;
-	open_one(&endpoint);
+	open_one(&endpoint, NULL);
 	worker->upstreams.limit = 1;
 
-	assert_null(upstream_open(worker, &endpoint, (struct exchange *)(void *)&exchange));
+	assert_null(upstream_open(worker, &endpoint, NULL, (struct exchange *)(void *)&exchange));
 	assert_int_equal(errno, ENOMEM);
 	assert_counts(0, 1);
 	upstream_close(opened[0]);
@@ -269,7 +292,7 @@ static void what_was_used_meanwhile_has_not_idled_longest(void **state)
 	again = opened[0];
 	conn_pool_remove(&worker->pool, again);
 	put_back(again);
-	upstream_release(open_one(&endpoint), true);
+	upstream_release(open_one(&endpoint, NULL), true);
 
 	assert_counts(2, 0);
 	assert_true(is_closed(1));
@@ -359,9 +382,9 @@ static void connections_to_an_endpoint_that_left_are_closed(void **state)
 
 	(void)state;
 	named.slot = TABLE_NONE;
-	upstream_release(open_one(&endpoint), true);
-	upstream_release(open_one(&endpoint), true);
-	upstream_release(open_one(&named), true);
+	upstream_release(open_one(&endpoint, NULL), true);
+	upstream_release(open_one(&endpoint, NULL), true);
+	upstream_release(open_one(&named, NULL), true);
 	run_turns(&given, 1);
 	left.incarnation = endpoint.incarnation + 1;
 	conn_pool_leave(&worker->pool, &left);
@@ -380,7 +403,7 @@ static void connections_to_an_endpoint_that_left_are_closed(void **state)
 static void a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept(void **state)
 {
 	(void)state;
-	open_one(&endpoint);
+	open_one(&endpoint, NULL);
 	worker->tables.slots[endpoint.slot].count = 0;
 	upstream_release(opened[0], true);
 
@@ -391,19 +414,19 @@ static void a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept(void 
 static void what_may_not_be_used_again_is_closed(void **state)
 {
 	(void)state;
-	upstream_release(open_one(&endpoint), false);
+	upstream_release(open_one(&endpoint, NULL), false);
 	assert_true(is_closed(0));
 
-	open_one(&endpoint)->requests = 100;
+	open_one(&endpoint, NULL)->requests = 100;
 	upstream_release(opened[1], true);
 	assert_true(is_closed(1));
 
-	open_one(&endpoint);
+	open_one(&endpoint, NULL);
 	apply_settings(0, 100, 60000);
 	upstream_release(opened[2], true);
 	assert_true(is_closed(2));
 
-	open_one(&endpoint);
+	open_one(&endpoint, NULL);
 	apply_settings(8, 100, 60000);
 	worker->draining = true;
 	upstream_release(opened[3], true);
@@ -418,6 +441,7 @@ int main(void)
 		TEST(a_connection_is_used_again),
 		TEST(the_one_used_last_is_used_next),
 		TEST(a_connection_leads_to_its_own_endpoint_alone),
+		TEST(a_connection_is_used_again_under_its_own_settings_of_tls_alone),
 		TEST(endpoints_of_names_are_told_apart_by_their_address),
 		TEST(where_there_are_too_many_the_one_that_idled_longest_goes),
 		TEST(a_new_connection_takes_the_room_of_the_one_that_idled_longest),

@@ -301,6 +301,22 @@ static void add_external(struct builder *builder, struct upstream_record *upstre
 	upstream->external_port = (uint16_t)port;
 }
 
+/* "~api.example": TLS with that name. */
+static void add_tls(struct builder *builder, struct upstream_record *upstream, struct span name)
+{
+	const struct upstream_tls tls = {
+		.digest = {1},
+		.authorities = {{1, 2}},
+		.server_name = builder_text(builder, span_skip(name, 1)),
+		.verify_name = builder_text(builder, span_skip(name, 1)),
+		.ciphers = builder_text(builder, S("ECDHE-RSA-AES128-GCM-SHA256")),
+		.versions = BIT(UPSTREAM_TLS_1_3),
+		.verify_depth = 1,
+	};
+
+	upstream->tls = builder_intern(builder, ENDPOINTS_TLS, &tls);
+}
+
 static void add_upstream(struct builder *builder, struct span line, uint32_t slot)
 {
 	struct span name = span_cut(&line, ' ');
@@ -310,12 +326,15 @@ static void add_upstream(struct builder *builder, struct span line, uint32_t slo
 		upstream.incarnation = 1;
 		upstream.first_endpoint = builder_count(builder, ENDPOINTS_ENDPOINTS);
 		upstream.name = builder_text(builder, name);
+		upstream.tls = TABLE_NONE;
 	}
 	while (line.len > 0) {
 		struct span address = span_cut(&line, ' ');
 
 		if (address.ptr[0] == '@')
 			add_external(builder, &upstream, address);
+		else if (address.ptr[0] == '~')
+			add_tls(builder, &upstream, address);
 		else
 			add_endpoint(builder, &upstream, address, slot++);
 	}
@@ -327,8 +346,11 @@ static uint32_t count_endpoints(struct span line)
 	uint32_t count = 0;
 
 	span_cut(&line, ' ');
-	while (line.len > 0)
-		count += span_cut(&line, ' ').ptr[0] != '@';
+	while (line.len > 0) {
+		char first = span_cut(&line, ' ').ptr[0];
+
+		count += first != '@' && first != '~';
+	}
 	return count;
 }
 

@@ -8,7 +8,8 @@
 static const char given_text[] = "shop-cart-80 10.0.0.1:80 10.0.0.2:80\n"
 				 "-\n"
 				 "shop-db-5432 @db.example:5432\n"
-				 "shop-empty-80";
+				 "shop-empty-80\n"
+				 "shop-api-443 ~api.example 10.0.0.3:443";
 
 static void an_upstream_is_found_by_id_and_incarnation(void **state)
 {
@@ -35,7 +36,7 @@ static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
 	assert_null(endpoints_find(&given->shards, 0, 2).upstream);
 	assert_null(endpoints_find(&given->shards, 1, 0).upstream);
 	assert_null(endpoints_find(&given->shards, 1, 1).upstream);
-	assert_null(endpoints_find(&given->shards, 4, 1).upstream);
+	assert_null(endpoints_find(&given->shards, 5, 1).upstream);
 	assert_null(endpoints_find(&given->shards, TABLE_NONE, 1).upstream);
 
 	given_endpoints_end(given);
@@ -43,6 +44,7 @@ static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
 }
 
 #define UPSTREAM(i, field) CORRUPT(ENDPOINTS_UPSTREAMS, upstream_record, i, field)
+#define TLS(i, field)      CORRUPT(ENDPOINTS_TLS, upstream_tls, i, field)
 #define ENDPOINT(i, field) CORRUPT(ENDPOINTS_ENDPOINTS, endpoint_record, i, field)
 
 static const struct corruption corruptions[] = {
@@ -52,7 +54,17 @@ static const struct corruption corruptions[] = {
 	{UPSTREAM(0, endpoint_count), UINT32_MAX, "out of order"},
 	{UPSTREAM(0, protocol), UPSTREAM_PROTOCOL_COUNT, "out of range"},
 	{UPSTREAM(0, algorithm), UPSTREAM_ALGORITHM_COUNT, "out of range"},
-	{UPSTREAM(0, reserved[1]), 1, "reserved"},
+	{UPSTREAM(0, reserved), 1, "reserved"},
+	{UPSTREAM(0, tls), 1, "names no tls"},
+	{UPSTREAM(4, tls), 1, "names no tls"},
+	{TLS(0, versions), 0, "out of range"},
+	{TLS(0, versions), BIT(UPSTREAM_TLS_VERSION_COUNT), "out of range"},
+	{TLS(0, verify_depth), 0, "out of range"},
+	{TLS(0, verify_depth), TABLE_VERIFY_DEPTH_MAX + 1, "out of range"},
+	{TLS(0, reserved[0]), 1, "out of range"},
+	{TLS(0, server_name.len), 4096, "text outside"},
+	{TLS(0, verify_name.len), 4096, "text outside"},
+	{TLS(0, ciphers.len), 4096, "text outside"},
 	{UPSTREAM(0, external_port), 80, "without the other"},
 	{UPSTREAM(0, incarnation), 0, "is free and not zero"},
 	{UPSTREAM(0, name.len), 4096, "text outside"},
@@ -117,6 +129,21 @@ static void external_names_are_fit_for_a_resolver(void **state)
 	(void)state;
 }
 
+static void names_for_tls_are_fit_for_a_library(void **state)
+{
+	char text[400] = "shop-api-443 ~";
+	struct error err = {0};
+	struct buf bytes = {0};
+
+	memset(text + strlen(text), 'a', 254);
+	given_endpoints_bytes(text, &bytes);
+	assert_int_equal(verify(buf_span(&bytes), &err), -1);
+	assert_non_null(strstr(err.text, "a text that is none"));
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
 static void more_upstreams_than_have_numbers_are_refused(void **state)
 {
 	const struct upstream_record free_id = {0};
@@ -175,6 +202,7 @@ int main(void)
 		cmocka_unit_test(a_field_that_is_wrong_is_refused_and_named),
 		cmocka_unit_test(an_endpoint_of_no_upstream_is_refused),
 		cmocka_unit_test(external_names_are_fit_for_a_resolver),
+		cmocka_unit_test(names_for_tls_are_fit_for_a_library),
 		cmocka_unit_test(more_upstreams_than_have_numbers_are_refused),
 		cmocka_unit_test(any_single_wrong_word_is_refused_or_harmless),
 		cmocka_unit_test(a_segment_of_the_other_kind_is_refused),

@@ -92,6 +92,7 @@ static const struct corruption corruptions[] = {
 	{ROUTE(0, implicit), 2, "out of range"},
 	{ROUTE(0, default_backend), 2, "out of range"},
 	{ROUTE(0, reserved), 1, "out of range"},
+	{ROUTE(0, plain_anyway), 2, "out of range"},
 	{ROUTE(0, policy), 1, "has no policy"},
 	{ROUTE(0, object), 5, "names no object"},
 	{ROUTE(0, stat_row), TABLE_STAT_ROWS_MAX, "has no row"},
@@ -106,6 +107,51 @@ static void a_field_that_is_wrong_is_refused_and_named(void **state)
 	given_routes_bytes(given_text, &bytes);
 	for (size_t i = 0; i < sizeof(corruptions) / sizeof(corruptions[0]); i++)
 		assert_corruption_refused(&bytes, &corruptions[i], verify);
+
+	buf_fini(&bytes);
+	(void)state;
+}
+
+#define TLS(field) CORRUPT(ROUTES_TLS, host_tls, 0, field)
+
+/* One host that asks clients for certificates. */
+static void given_tls_bytes(struct buf *out)
+{
+	const struct host_tls tls = {
+		.authorities = {{1, 2}},
+		.client_policy = {{3, 4}},
+		.verify = HOST_TLS_VERIFY_ON,
+		.verify_depth = 1,
+	};
+	const struct table_stamp stamp = given_stamp(0, 1);
+	struct routes_builder builder;
+
+	given_builder(&builder);
+	routes_builder_set_tls(&builder,
+			       routes_builder_add_host(&builder, S(""), HOST_EXACT, NULL, 0), &tls);
+	routes_builder_finish(&builder, &stamp, out);
+	routes_builder_fini(&builder);
+}
+
+static void what_a_host_asks_of_clients_makes_sense(void **state)
+{
+	static const struct corruption wrong[] = {
+		{TLS(verify), HOST_TLS_VERIFY_OFF, "makes no sense"},
+		{TLS(verify), HOST_TLS_VERIFY_COUNT, "makes no sense"},
+		{TLS(verify_depth), 0, "makes no sense"},
+		{TLS(verify_depth), TABLE_VERIFY_DEPTH_MAX + 1, "makes no sense"},
+		{TLS(pass_certificate), 2, "makes no sense"},
+		{TLS(refuses), 2, "makes no sense"},
+		{TLS(reserved[0]), 1, "reserved"},
+		{TLS(subject_pattern.len), 4096, "text outside"},
+		{TLS(error_page.len), 4096, "text outside"},
+		{HOST(0, tls), 1, "names no tls"},
+	};
+	struct buf bytes = {0};
+
+	given_tls_bytes(&bytes);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_corruption_refused(&bytes, &wrong[i], verify);
 
 	buf_fini(&bytes);
 	(void)state;
@@ -457,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_field_that_is_wrong_is_refused_and_named),
+		cmocka_unit_test(what_a_host_asks_of_clients_makes_sense),
 		cmocka_unit_test(any_single_wrong_word_is_refused_or_harmless),
 		cmocka_unit_test(a_header_that_is_wrong_is_refused),
 		cmocka_unit_test(a_segment_that_was_cut_is_refused_at_every_length),

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Contexts of TLS towards endpoints: made when they are needed first, kept while they are used. One is known by the
+ * settings of the upstream and by what is in the certificates that these name, so that a renewed Secret makes another
+ * context, and connections under the old one are not used again.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "table/shards.h"
+
+struct tls_context;
+struct upstream_tls_store;
+
+/* So many are kept; the one that was asked for longest ago goes first. */
+enum { UPSTREAM_TLS_CONTEXTS_MAX = 1024 };
+
+/* certificates: the table, kept. */
+struct upstream_tls_store *upstream_tls_store_new(const struct shards *certificates);
+
+/* NULL is harmless. */
+void upstream_tls_store_free(struct upstream_tls_store *store);
+
+/* The context for endpoints of the upstream, borrowed until the next call: a connection holds it. NULL: TLS is not
+ * spoken to them. False: it is, and cannot be. */
+bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_match *match,
+		       struct tls_context **context);
