@@ -18,6 +18,7 @@
 
 #include "http/scan.h"
 #include "http/token.h"
+#include "http/trailer.h"
 
 enum state {
 	STATE_SIZE,
@@ -46,8 +47,6 @@ enum {
 	EXTENSION_TOTAL_MAX = 4096,
 	OVERHEAD_WINDOW = 64 * 1024, /* bytes beside data that data has not paid for yet */
 	OVERHEAD_PER_BYTE = 16,
-	TRAILER_BYTES_MAX = 8 * 1024,
-	TRAILER_FIELDS_MAX = 32,
 };
 
 #define BODY_MAX ((uint64_t)INT64_MAX)
@@ -147,7 +146,7 @@ static bool step_extension(struct chunked_decoder *decoder, char byte)
 	return false;
 }
 
-/* A line of the trailer by the rules of a head (H1 to H9). What it says is not kept. */
+/* A line of the trailer by the rules of a head (H1 to H9). */
 static bool step_trailer(struct chunked_decoder *decoder, char byte)
 {
 	if (++decoder->trailer_bytes > TRAILER_BYTES_MAX)
@@ -241,7 +240,7 @@ static struct chunked_result bad(const struct chunked_decoder *decoder,
 	return result;
 }
 
-struct chunked_result chunked_decode(struct chunked_decoder *decoder, char *bytes, size_t length)
+static struct chunked_result decode(struct chunked_decoder *decoder, char *bytes, size_t length)
 {
 	struct chunked_result result = {.status = CHUNKED_MORE};
 
@@ -265,6 +264,15 @@ struct chunked_result chunked_decode(struct chunked_decoder *decoder, char *byte
 			return result;
 		}
 	}
+	return result;
+}
+
+struct chunked_result chunked_decode(struct chunked_decoder *decoder, char *bytes, size_t length)
+{
+	uint16_t before = decoder->trailer_bytes;
+	struct chunked_result result = decode(decoder, bytes, length);
+
+	result.trailer_bytes = (size_t)(decoder->trailer_bytes - before);
 	return result;
 }
 

@@ -26,14 +26,16 @@ struct chunked_decoder {
 
 struct chunked_result {
 	enum chunked_status status;
-	enum fault fault; /* with CHUNKED_BAD: FAULT_BAD_CHUNK or FAULT_BAD_TRAILER */
-	size_t consumed;  /* coded bytes read; all of them unless DONE or BAD */
-	size_t produced;  /* data bytes, moved together to the front of the same memory */
+	enum fault fault;     /* with CHUNKED_BAD: FAULT_BAD_CHUNK or FAULT_BAD_TRAILER */
+	size_t consumed;      /* coded bytes read; all of them unless DONE or BAD */
+	size_t trailer_bytes; /* the last of those consumed that belong to the trailer, line ends too */
+	size_t produced;      /* data bytes, moved together to the front of the same memory */
 };
 
 /* Decodes bytes in place. On MORE everything was consumed. On DONE the bytes behind `consumed` belong
  * to the next message. On BAD `produced` bytes before the fault are sound. Trailers are checked by
- * the rules of a head and dropped. Bodies end at 2^63-1 bytes. */
+ * the rules of a head; who wants them keeps them before the memory is used again (trailer.h). Bodies end at
+ * 2^63-1 bytes. */
 struct chunked_result chunked_decode(struct chunked_decoder *decoder, char *bytes, size_t length);
 
 enum { CHUNKED_SIZE_LINE_MAX = 18 };

@@ -60,8 +60,10 @@ struct h2_stream {
 	/* may be read */
 	struct header *trailers; /* in on_end: those that came, in the arena; or NULL */
 	uint32_t trailer_count;
-	uint32_t id;       /* 0: not opened yet (client) */
-	size_t held_bytes; /* body bytes that were delivered and not consumed */
+	uint32_t id;              /* 0: not opened yet (client) */
+	size_t held_bytes;        /* body bytes that were delivered and not consumed */
+	uint32_t head_bytes;      /* server: of the request's section as it came, frame heads too */
+	uint64_t wire_sent_bytes; /* of HEADERS and DATA that went out, frame heads too */
 	bool is_tunnel;    /* extended CONNECT: DATA is no body, and the two directions end apart */
 	bool remote_ended; /* the peer's side ended */
 	bool local_ended;  /* our END_STREAM was sent */
@@ -101,7 +103,7 @@ struct h2_body {
 	uint32_t trailer_count;
 };
 
-/* What the owner is told and asked. All must be set, but for on_begin in a client. */
+/* What the owner is told and asked. All must be set, but for on_begin in a client and on_output. */
 struct h2_calls {
 	/* A request begins. Returns a stream whose fields of the owner are set, the others zeroed; or NULL,
 	 * and the stream is refused with REFUSED_STREAM. */
@@ -134,6 +136,9 @@ struct h2_calls {
 	/* The peer begins no more streams, and takes none beyond last_id; those were closed, or are about to
 	 * be, with STREAM_REFUSED. */
 	void (*on_goaway)(void *owner, uint32_t last_id, uint32_t code);
+
+	/* A call of the owner has made something for h2_pull; often more than once before that. */
+	void (*on_output)(void *owner);
 };
 
 struct h2_options {
@@ -219,6 +224,10 @@ bool h2_is_over(const struct h2_session *session);
 /* What depends on time: the first SETTINGS (5 s) and their ACK (10 s), a section that does not end (5 s),
  * streams that stall, the second GOAWAY of a drain (1 s after the first). */
 void h2_tick(struct h2_session *session, uint64_t now_ns);
+
+/* Nothing depends on time now: no stream is open, and nothing is awaited of the peer. h2_tick need not be called
+ * until that has changed. */
+bool h2_is_calm(const struct h2_session *session);
 
 /* No new streams: GOAWAY(2^31-1), and a second later GOAWAY(last) from h2_tick. Open streams go on. */
 void h2_drain(struct h2_session *session, uint64_t now_ns);

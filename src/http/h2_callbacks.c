@@ -172,6 +172,8 @@ static void end_request_head(struct h2_session *session, struct h2_stream *strea
 	else if (stream->request->has_content_length)
 		stream->expected_bytes = stream->request->content_length;
 	stream->head_done = true;
+	stream->head_bytes = session->block_bytes +
+			     H2_FRAME_HEAD_BYTES * (1 + (uint32_t)session->continuations);
 	session->calls->on_head(session->owner, stream, block->fault);
 }
 
@@ -360,6 +362,7 @@ static void on_message_sent(struct h2_session *session, const nghttp2_frame *fra
 	h2_abuse_sent(&session->abuse);
 	if (stream == NULL)
 		return;
+	stream->wire_sent_bytes += H2_FRAME_HEAD_BYTES + frame->hd.length;
 	if (frame->hd.type == NGHTTP2_HEADERS)
 		h2_stream_request_sent(session, stream);
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)

@@ -77,7 +77,9 @@ static bool fits(struct h2_block *block, struct span name, struct span value)
 		return false;
 	block->field_count++;
 	if (bytes > block->limits.field_bytes) {
-		set_fault(block, FAULT_HEAD_TOO_LARGE);
+		/* H20: as a request line that is too long */
+		set_fault(block, span_equals(name, S(":path")) ? FAULT_LINE_TOO_LONG
+							       : FAULT_HEAD_TOO_LARGE);
 		return false;
 	}
 	block->weight += (uint32_t)bytes + FIELD_OVERHEAD_BYTES;

@@ -236,6 +236,12 @@ void h2_session_fini(struct h2_session *session, enum fault fault)
 	session->ng = NULL;
 }
 
+void h2_session_note_output(const struct h2_session *session)
+{
+	if (session->calls->on_output != NULL)
+		session->calls->on_output(session->owner);
+}
+
 /* ---- what goes wrong ---- */
 
 void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error code)
@@ -478,6 +484,13 @@ void h2_tick(struct h2_session *session, uint64_t now_ns)
 		tick_stream(session, container_of(link, struct h2_stream, link));
 }
 
+bool h2_is_calm(const struct h2_session *session)
+{
+	return session->broken ||
+	       (session->streams == 0 && session->settings_came && session->settings_acked &&
+		session->block_since_ns == 0 && session->drain_ns == 0);
+}
+
 void h2_drain(struct h2_session *session, uint64_t now_ns)
 {
 	if (session->draining || session->broken)
@@ -488,6 +501,7 @@ void h2_drain(struct h2_session *session, uint64_t now_ns)
 	session->drain_ns = now_ns + DRAIN_SECONDS * SECOND_NS;
 	if (nghttp2_submit_shutdown_notice(session->ng) != 0)
 		give_up(session);
+	h2_session_note_output(session);
 }
 
 void h2_end(struct h2_session *session, enum h2_error code)
@@ -495,6 +509,7 @@ void h2_end(struct h2_session *session, enum h2_error code)
 	session->draining = true;
 	if (!session->broken && nghttp2_session_terminate_session(session->ng, code) != 0)
 		give_up(session);
+	h2_session_note_output(session);
 }
 
 void h2_set_streams_max(struct h2_session *session, uint32_t streams_max)
@@ -505,6 +520,7 @@ void h2_set_streams_max(struct h2_session *session, uint32_t streams_max)
 	if (!session->broken &&
 	    nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, &entry, 1) != 0)
 		give_up(session);
+	h2_session_note_output(session);
 }
 
 uint32_t h2_streams_allowed(const struct h2_session *session)

@@ -13,6 +13,9 @@ void h2_session_react(struct h2_session *session, enum h2_mood mood);
 /* The whole connection ends: the fault stays if there was none. */
 void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error code);
 
+/* Something was submitted: the owner is told. */
+void h2_session_note_output(const struct h2_session *session);
+
 /* Of a connection whose peer broke the rules of frames. */
 enum fault h2_session_broken_fault(const struct h2_session *session);
 

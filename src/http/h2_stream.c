@@ -86,6 +86,7 @@ enum fault h2_request(struct h2_session *session, struct h2_stream *stream,
 	(void)method_parse(request->method,
 			   &stream->request_method); /* served or not, it was sent */
 	session->unsent++;
+	h2_session_note_output(session);
 	return FAULT_NONE;
 }
 
@@ -110,6 +111,7 @@ enum fault h2_respond(struct h2_stream *stream, unsigned status, const struct he
 	stream->has_body = then == H2_THEN_BODY;
 	if (status >= 300)
 		stream->is_tunnel = false;
+	h2_session_note_output(stream->session);
 	return FAULT_NONE;
 }
 
@@ -128,10 +130,11 @@ enum fault h2_inform(struct h2_stream *stream, unsigned status, const struct hea
 		writer.fault = FAULT_WRITER_CHECK;
 	if (writer.fault != FAULT_NONE)
 		return writer.fault;
-	return nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, (int32_t)stream->id,
-				      NULL, writer.fields, writer.count, NULL) == 0
-		       ? FAULT_NONE
-		       : FAULT_OUT_OF_MEMORY;
+	if (nghttp2_submit_headers(stream->session->ng, NGHTTP2_FLAG_NONE, (int32_t)stream->id,
+				   NULL, writer.fields, writer.count, NULL) != 0)
+		return FAULT_OUT_OF_MEMORY;
+	h2_session_note_output(stream->session);
+	return FAULT_NONE;
 }
 
 /* ---- the body that is sent ---- */
@@ -144,6 +147,7 @@ void h2_body_ready(struct h2_stream *stream)
 	stream->progress_ns = stream->session->now_ns;
 	/* fails only for a stream that has nothing to resume */
 	(void)nghttp2_session_resume_data(stream->session->ng, (int32_t)stream->id);
+	h2_session_note_output(stream->session);
 }
 
 static bool submit_trailers(struct h2_stream *stream, const struct h2_body *body, bool *any)
@@ -243,6 +247,8 @@ void h2_consume(struct h2_stream *stream, size_t bytes)
 	give_back(session, stream, bytes);
 	if (!stream->closed && !session->broken)
 		widen(session, stream);
+	if (h2_wants_write(session))
+		h2_session_note_output(session);
 }
 
 /* ---- the end ---- */
@@ -253,6 +259,7 @@ static void submit_reset(struct h2_stream *stream, enum h2_error code)
 	/* fails only without memory, and then so does what is sent next */
 	(void)nghttp2_submit_rst_stream(stream->session->ng, NGHTTP2_FLAG_NONE, (int32_t)stream->id,
 					code);
+	h2_session_note_output(stream->session);
 }
 
 void h2_reset(struct h2_stream *stream, enum h2_error code)
@@ -283,6 +290,7 @@ static void give_back_all(struct h2_session *session, struct h2_stream *stream)
 {
 	if (stream->held_bytes > 0)
 		give_back(session, stream, stream->held_bytes);
+	stream->held_bytes = 0;
 	session->lent_bytes -= stream->lent_bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "observe/word.h"
 
 /* A value is cut to so many bytes before it is escaped, and to so many after it, so that a line has an end. */
 enum {
@@ -217,7 +218,17 @@ static void add_request(struct access_log *log, const struct access_record *r)
 	add_escaped(log, r->method);
 	add(log, S(" "));
 	add_escaped(log, r->target);
-	add(log, r->version_minor == 0 ? S(" HTTP/1.0") : S(" HTTP/1.1"));
+	switch (r->protocol) {
+	case 10:
+		add(log, S(" HTTP/1.0"));
+		break;
+	case 20:
+		add(log, S(" HTTP/2.0"));
+		break;
+	default:
+		add(log, S(" HTTP/1.1"));
+		break;
+	}
 }
 
 enum attempt_figure { FIGURE_ADDRESS, FIGURE_LENGTH, FIGURE_TIME, FIGURE_STATUS };
@@ -365,7 +376,7 @@ static void add_json(struct access_log *log, const struct access_record *r)
 	add_json_text(log, "url.scheme", S("http"));
 	add_json_text(log, "server.address", r->host);
 	add_json_text(log, "url.path", span_take(r->target, query));
-	add_json_text(log, "network.protocol.version", r->version_minor == 0 ? S("1.0") : S("1.1"));
+	add_json_text(log, "network.protocol.version", span_from(word_protocol(r->protocol)));
 	add_json_number(log, "http.response.status_code", r->status);
 	add_json_number(log, "http.response.body.size", r->body_bytes_sent);
 	add_json_number(log, "http.request.size", r->request_bytes);

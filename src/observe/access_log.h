@@ -43,8 +43,8 @@ struct access_record {
 	struct span ingress;
 	struct span service;
 	struct span service_port;
-	struct span path;      /* of the rule */
-	uint8_t version_minor; /* HTTP/1.x */
+	struct span path; /* of the rule */
+	uint8_t protocol; /* 10, 11, 20: the version of HTTP */
 	uint16_t status;
 	uint64_t request_bytes;   /* head and body as received */
 	uint64_t response_bytes;  /* as sent, head included */

@@ -5,12 +5,11 @@
 #include <string.h>
 
 #include "base/bug.h"
-#include "http/h1_write.h"
 #include "io/socket.h"
-#include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/policy/retry.h"
 #include "proxy/request_out.h"
+#include "proxy/response_out.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/upstream_tls.h"
@@ -146,7 +145,7 @@ static void have_no_endpoint(struct exchange *exchange, enum fault fault)
 		exchange_answer(exchange, exchange->failure);
 	} else {
 		exchange->fault = fault;
-		exchange_answer_status(exchange, exchange_attempt(exchange)->status, S(""));
+		exchange_answer_status(exchange, exchange_attempt(exchange)->status, NULL);
 	}
 }
 
@@ -223,35 +222,15 @@ void attempt_start(struct exchange *exchange)
  * The request goes out
  */
 
-/* An interim response. What the kernel does not take of it goes out before the next head. A fault: nothing can
- * follow what has gone. */
-static enum fault send_interim(struct exchange *exchange, struct span text)
-{
-	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
-	ssize_t put = transport_write(&exchange->downstream->transport, &piece, 1);
-
-	if (put == TRANSPORT_BROKEN)
-		return FAULT_CLIENT_CLOSED;
-	if (put == TRANSPORT_AGAIN)
-		return FAULT_NONE; /* not a byte of it went: it need not go at all */
-	exchange->interim_bytes += (uint32_t)put;
-	if ((size_t)put == text.len)
-		return FAULT_NONE;
-	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
-	return exchange->owed.ptr == NULL ? FAULT_OUT_OF_MEMORY : FAULT_NONE;
-}
-
 /* The client waits for leave to send its body: it gets it now that somebody will read it (H56). Where the kernel has
  * no room, it will send after a while without leave (RFC 9110, 10.1.1). */
 static enum fault give_leave(struct exchange *exchange)
 {
-	const struct iobuf *in = exchange->downstream->in;
-
-	if (!exchange->request.expect_continue || exchange->continue_sent || in->start != in->end ||
-	    exchange->to_upstream.reader.total > 0 || exchange->owed.len > 0)
+	if (!exchange->request.expect_continue || exchange->continue_sent ||
+	    !body_reader_is_untouched(&exchange->to_upstream.reader) || exchange->owed.len > 0)
 		return FAULT_NONE;
 	exchange->continue_sent = true;
-	return send_interim(exchange, S("HTTP/1.1 100 Continue\r\n\r\n"));
+	return response_out_inform(exchange, 100);
 }
 
 static enum message_framing request_framing(const struct exchange *exchange)
@@ -272,16 +251,16 @@ static void attempt_send(struct exchange *exchange)
 {
 	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_upstream;
-	struct span head = request_out_write(exchange);
-	enum fault fault;
+	enum fault fault = give_leave(exchange);
+	struct span head;
 
-	if (head.ptr == NULL) {
-		exchange_answer(exchange, FAULT_WRITER_CHECK);
-		return;
-	}
-	fault = give_leave(exchange);
 	if (fault != FAULT_NONE) {
 		exchange_cut(exchange, fault);
+		return;
+	}
+	head = request_out_write(exchange);
+	if (head.ptr == NULL) {
+		exchange_answer(exchange, FAULT_WRITER_CHECK);
 		return;
 	}
 	upstream->requests++;
@@ -414,24 +393,11 @@ static void on_final_head(struct exchange *exchange)
 /* 103 goes on to clients that know of it; everything else ends here (security spec, U6). */
 static enum fault pass_hints(struct exchange *exchange)
 {
-	struct h1_writer writer;
-
 	if (exchange->response.status != 103 || exchange->request.version_minor == 0 ||
 	    exchange->hints_passed == HINTS_MAX || exchange->owed.len > 0)
 		return FAULT_NONE;
 	exchange->hints_passed++;
-	writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
-	h1_write_status_line(&writer, 103, S(""));
-	for (uint32_t i = 0; i < exchange->response.header_count; i++) {
-		const struct header *header = &exchange->response.headers[i];
-
-		if (!header->dropped &&
-		    header_response_way((enum header_id)header->id) == HEADER_WAY_PASS)
-			h1_write_header(&writer, header);
-	}
-	h1_write_end(&writer);
-	return writer.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&writer))
-					    : FAULT_NONE;
+	return response_out_inform(exchange, 103);
 }
 
 /* False: the exchange has gone on to something else. */

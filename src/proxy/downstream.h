@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's connection that speaks HTTP/1.1. It owns its transport and its buffer; a buffer and an
- * exchange only while a request is in progress, so that an idle connection costs this struct and no more.
- * An empty line is no request yet (RFC 9112, 2.2): who sends no more than that is idle.
+/* A client's connection, whatever it speaks: its life from accept to close. It begins with HTTP/1.1 (downstream_h1.h)
+ * unless ALPN or the client's first bytes say HTTP/2 (downstream_h2.h).
  *
- *   IDLE ---> BUSY ---> IDLE …          a byte of a request; its exchange has ended
- *     |         +-----> LINGERING       the answer is out, but the client may still be sending
+ * It owns its transport; buffers and exchanges only while requests are in progress, so that an idle connection costs
+ * this struct, what the protocol must remember, and no more.
+ *
+ *   IDLE <--> BUSY         no request is in progress; at least one is
+ *     |         +-----> LINGERING       the last is out, but the client may still be sending
  *     +---------+-----------+---> closed
  */
 #pragma once
@@ -13,12 +15,14 @@
 #include <stdbool.h>
 
 #include "base/ip.h"
+#include "base/list.h"
 #include "io/iobuf.h"
 #include "io/transport.h"
+#include "proxy/client.h"
 
 struct worker;
-struct exchange;
 struct listener;
+struct downstream_h2;
 
 enum downstream_state {
 	DOWNSTREAM_IDLE,
@@ -29,11 +33,12 @@ enum downstream_state {
 
 struct downstream {
 	struct transport transport;
-	struct timer timer;
+	struct client
+		client; /* of HTTP/1.1; with HTTP/2 its timer is the connection's and the rest is unused */
 	struct list link; /* in worker->clients[state] */
 	struct worker *worker;
-	struct iobuf *in;          /* NULL while idle */
-	struct exchange *exchange; /* NULL unless busy */
+	struct downstream_h2 *h2; /* NULL while it speaks HTTP/1.1 */
+	struct iobuf *in;         /* of HTTP/1.1; NULL while idle */
 	struct ip_port peer;
 	uint16_t local_port;
 	uint16_t lingered_kib;
@@ -48,25 +53,30 @@ static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
  * is closed. */
 void downstream_open(const struct listener *listener, int fd, const struct ip_port *peer);
 
-/* An idle or lingering connection, at once. */
+/* At once. No exchange is in progress, and HTTP/2 has been stopped. */
 void downstream_close(struct downstream *downstream);
 
 /* Closes the client that has been idle longest and has said nothing meanwhile. False: there is none. */
 bool downstream_give_up(struct worker *worker);
 
-/* Goes on with a head of which bytes lie in the buffer already: once a turn for those who pipeline. */
-void downstream_on_turn(struct downstream *downstream);
-
 /* Whatever it is doing ends now: the worker stops. */
 void downstream_cut(struct downstream *downstream);
 
-/* What becomes of the connection when its exchange has ended. */
-enum downstream_after {
-	DOWNSTREAM_KEEP,   /* the next request, if the client has one */
-	DOWNSTREAM_LINGER, /* an answer is out that the client must get, whatever it still sends */
-	DOWNSTREAM_END,    /* orderly close */
-	DOWNSTREAM_RESET,  /* a response was cut: the client must not take it for complete */
-};
+/* The worker drains, and the connection is older than that: it ends as soon as no request is in progress. */
+void downstream_drain(struct downstream *downstream);
 
-/* Called by the exchange last of all; the exchange is gone afterwards, and maybe the connection. */
-void downstream_on_exchange_end(struct downstream *downstream, enum downstream_after after);
+/* For the protocols. */
+void downstream_move(struct downstream *downstream, enum downstream_state to);
+void downstream_arm(struct downstream *downstream, uint32_t delay_ms);
+
+/* All was said: closes our side, and waits for the client to close its own, for a while. The connection may be gone
+ * afterwards. */
+void downstream_linger(struct downstream *downstream);
+
+/* A reset: the client must not take what it got for complete. */
+void downstream_reset(struct downstream *downstream);
+
+static inline bool client_is_tls(const struct client *client)
+{
+	return transport_is_tls(&client->connection->transport);
+}

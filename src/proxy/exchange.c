@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "http/h1_write.h"
 #include "proxy/attempt.h"
+#include "proxy/client.h"
 #include "proxy/downstream.h"
 #include "proxy/policy/ambiguous_path.h"
 #include "proxy/policy/client_certificate.h"
@@ -53,7 +54,7 @@ static void on_turn_end(struct loop_task *task)
 
 	switch (exchange->state) {
 	case EXCHANGE_HEAD:
-		downstream_on_turn(exchange->downstream);
+		client_on_turn(exchange->client);
 		break;
 	case EXCHANGE_WAITING:
 	case EXCHANGE_RELAYING:
@@ -70,19 +71,19 @@ static void on_turn_end(struct loop_task *task)
 	}
 }
 
-struct exchange *exchange_new(struct downstream *downstream)
+struct exchange *exchange_new(struct client *client)
 {
-	struct worker *worker = downstream->worker;
+	struct worker *worker = client->connection->worker;
 	struct exchange *exchange = slab_take(&worker->exchanges);
 
 	if (exchange == NULL)
 		return NULL;
 	memset(exchange, 0, offsetof(struct exchange, request_id_text));
 	exchange->worker = worker;
-	exchange->downstream = downstream;
+	exchange->client = client;
 	exchange->request.headers = exchange->request_headers;
 	exchange->response.headers = exchange->response_headers;
-	exchange->client = downstream->peer;
+	exchange->client_at = client->connection->peer;
 	exchange->to_upstream.pipes = &worker->pipes;
 	exchange->to_downstream.pipes = &worker->pipes;
 	exchange->to_upstream.blocks = &worker->iobufs;
@@ -93,6 +94,18 @@ struct exchange *exchange_new(struct downstream *downstream)
 	arena_init(&exchange->arena, exchange->arena_first, sizeof(exchange->arena_first),
 		   EXCHANGE_ARENA_MAX);
 	return exchange;
+}
+
+void exchange_forget(struct exchange *exchange)
+{
+	loop_task_cancel(&exchange->task);
+	arena_fini(&exchange->arena);
+	slab_give(&exchange->worker->exchanges, exchange);
+}
+
+unsigned exchange_protocol(const struct exchange *exchange)
+{
+	return exchange->client->stream != NULL ? 20 : 10 + exchange->request.version_minor;
 }
 
 uint64_t exchange_received(const struct exchange *exchange)
@@ -131,9 +144,7 @@ static enum fault check_host(struct exchange *exchange)
 	if (request->host.ptr == NULL || !host_parse(uri->authority, &authority) ||
 	    !host_equals(&authority, &exchange->host, uri->https ? 443 : 80))
 		return FAULT_BAD_HOST;
-	return uri->https == transport_is_tls(&exchange->downstream->transport)
-		       ? FAULT_NONE
-		       : FAULT_WRONG_SCHEME;
+	return uri->https == client_is_tls(exchange->client) ? FAULT_NONE : FAULT_WRONG_SCHEME;
 }
 
 /* Prefix /foo/ and a request for /foo (compat spec, 4.4): absolute, without port. */
@@ -151,16 +162,13 @@ static void redirect_to_slash(struct exchange *exchange)
 		return;
 	}
 	writer = h1_writer_over(text, length);
-	h1_write_literal(&writer, transport_is_tls(&exchange->downstream->transport)
-					  ? S("Location: https://")
-					  : S("Location: http://"));
+	h1_write_literal(&writer, client_is_tls(exchange->client) ? S("https://") : S("http://"));
 	h1_write_literal(&writer, host);
 	h1_write_literal(&writer, uri->sent_path);
 	h1_write_literal(&writer, S("/"));
 	h1_write_literal(&writer, uri->query);
-	h1_write_literal(&writer, S("\r\n"));
 	BUG_ON(writer.fault != H1_WRITER_OK);
-	exchange_answer_status(exchange, 301, h1_written(&writer));
+	exchange_redirect(exchange, 301, h1_written(&writer));
 }
 
 static void obey_route(struct exchange *exchange)
@@ -228,9 +236,17 @@ static void find_route(struct exchange *exchange)
 		obey_route(exchange);
 }
 
+/* What may be asked of the whole server (RFC 9110, 9.3.7). */
+static void answer_asterisk(struct exchange *exchange)
+{
+	exchange_answer_status(
+		exchange, 204,
+		&(struct header){.name = S("Allow"),
+				 .value = S("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")});
+}
+
 void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 {
-	struct downstream *downstream = exchange->downstream;
 	struct request_head *request = &exchange->request;
 	struct worker *worker = exchange->worker;
 	enum fault fault;
@@ -243,8 +259,6 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 		forwarded_find_client(exchange);
 	}
 	exchange->keep_alive = request->keep_alive;
-	body_reader_init(&exchange->to_upstream.reader, &downstream->transport, downstream->in,
-			 request->framing, request->content_length, true);
 	exchange_move(exchange, EXCHANGE_ROUTING);
 	fault = uri_parse(request->target, request->method_id, &exchange->arena, &exchange->uri);
 	if (fault == FAULT_NONE)
@@ -252,9 +266,7 @@ void exchange_on_head(struct exchange *exchange, size_t head_bytes)
 	if (fault != FAULT_NONE)
 		exchange_answer(exchange, fault);
 	else if (exchange->uri.form == URI_ASTERISK)
-		exchange_answer_status(
-			exchange, 204,
-			S("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"));
+		answer_asterisk(exchange);
 	else
 		find_route(exchange);
 }
@@ -271,8 +283,8 @@ static const struct table_settings *settings_of(const struct exchange *exchange)
 static void await_client(struct exchange *exchange, enum await what, uint64_t progress,
 			 uint64_t enough, uint32_t delay_ms)
 {
-	deadline_set(&exchange->client_deadline, exchange->worker->timers,
-		     &exchange->downstream->timer, what, progress, enough, delay_ms);
+	deadline_set(&exchange->client_deadline, exchange->worker->timers, &exchange->client->timer,
+		     what, progress, enough, delay_ms);
 }
 
 static void await_upstream(struct exchange *exchange, enum await what, uint64_t progress,
@@ -418,7 +430,7 @@ static bool may_keep_alive(const struct exchange *exchange)
 
 	return exchange->keep_alive && !exchange->worker->draining &&
 	       settings->keep_alive_timeout_ms > 0 &&
-	       exchange->downstream->requests < settings->keep_alive_requests;
+	       exchange->client->connection->requests < settings->keep_alive_requests;
 }
 
 void exchange_on_response(struct exchange *exchange)
@@ -426,8 +438,13 @@ void exchange_on_response(struct exchange *exchange)
 	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_downstream;
 	enum message_framing framing = response_out_framing(exchange);
-	struct span head;
 
+	/* the endpoint has opened none (H59) */
+	if (exchange->request.wants_websocket && exchange->response.status < 300 &&
+	    client_tunnels_by_success(exchange->client)) {
+		attempt_fail(exchange, FAULT_BAD_UPGRADE);
+		return;
+	}
 	exchange->status = exchange->response.status;
 	exchange->keep_alive = may_keep_alive(exchange);
 	if (!exchange->request_sent && exchange->response.status >= 300) {
@@ -436,14 +453,14 @@ void exchange_on_response(struct exchange *exchange)
 	}
 	if (framing == MESSAGE_FRAMING_RAW && exchange->response.framing != BODY_LENGTH)
 		exchange->keep_alive = false;
-	head = response_out_write(exchange, framing);
-	if (head.ptr == NULL) {
+	if (!response_out_begin(exchange, framing)) {
 		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
 		return;
 	}
 	body_reader_init(&relay->reader, &upstream->transport, upstream->in,
 			 exchange->response.framing, exchange->response.content_length, false);
-	message_sender_init(&relay->sender, &exchange->downstream->transport, framing, head);
+	if (client_takes_trailers(exchange->client))
+		relay->reader.trailer_arena = &exchange->arena;
 	relay->body_limit = UINT64_MAX;
 	exchange->response_started = true;
 	exchange_move(exchange, EXCHANGE_RELAYING);
@@ -479,10 +496,9 @@ static bool request_was_read(const struct exchange *exchange)
 	return exchange->state != EXCHANGE_HEAD && exchange->to_upstream.reader.ended;
 }
 
-void exchange_answer_status(struct exchange *exchange, unsigned status, struct span fields)
+void exchange_answer_status(struct exchange *exchange, unsigned status, const struct header *field)
 {
-	struct relay *relay = &exchange->to_downstream;
-	struct span answer;
+	enum fault fault;
 
 	attempt_drop(exchange);
 	exchange->status = (uint16_t)status;
@@ -491,11 +507,20 @@ void exchange_answer_status(struct exchange *exchange, unsigned status, struct s
 		(void)body_reader_decode(&exchange->to_upstream.reader);
 	exchange->keep_alive = request_was_read(exchange) && exchange->table != NULL &&
 			       may_keep_alive(exchange);
-	answer = response_out_own(exchange, status, fields);
-	message_sender_init(&relay->sender, &exchange->downstream->transport, MESSAGE_FRAMING_NONE,
-			    answer);
+	fault = response_out_own(exchange, status, field);
 	exchange_move(exchange, EXCHANGE_ANSWERING);
-	pump_answer(exchange);
+	if (fault == FAULT_NONE)
+		pump_answer(exchange);
+	else
+		exchange_cut(exchange, fault);
+}
+
+void exchange_redirect(struct exchange *exchange, unsigned status, struct span location)
+{
+	exchange_answer_status(exchange, status,
+			       &(struct header){.id = HEADER_LOCATION,
+						.name = header_name(HEADER_LOCATION),
+						.value = location});
 }
 
 void exchange_answer(struct exchange *exchange, enum fault fault)
@@ -506,12 +531,13 @@ void exchange_answer(struct exchange *exchange, enum fault fault)
 	if (facts->side == FAULT_SIDE_DOWNSTREAM)
 		exchange->keep_alive = false;
 	/* where nothing of the head has left yet, the client can still be told */
-	if (exchange->state == EXCHANGE_RELAYING && exchange->to_downstream.sender.sent == 0)
+	if (exchange->state == EXCHANGE_RELAYING &&
+	    message_sender_is_untouched(&exchange->to_downstream.sender))
 		exchange->response_started = false;
 	if (exchange->response_started)
 		exchange_end(exchange);
 	else
-		exchange_answer_status(exchange, facts->status, S(""));
+		exchange_answer_status(exchange, facts->status, NULL);
 }
 
 /*
@@ -575,34 +601,32 @@ void exchange_on_client_timeout(struct exchange *exchange)
  */
 
 /* The response is out whole, or there is none that could be taken for whole. */
-static enum downstream_after after_end(const struct exchange *exchange)
+static enum client_after after_end(const struct exchange *exchange)
 {
-	const struct downstream *downstream = exchange->downstream;
 	const struct relay *relay = &exchange->to_downstream;
 	bool complete = message_sender_is_done(&relay->sender);
 
 	if (exchange->fault == FAULT_CLIENT_CLOSED || exchange->fault == FAULT_CLIENT_STALLED)
-		return DOWNSTREAM_RESET;
+		return CLIENT_RESET;
 	if (!complete && exchange->response_started)
 		return relay->sender.framing == MESSAGE_FRAMING_RAW &&
 				       exchange->response.framing != BODY_LENGTH
-			       ? DOWNSTREAM_RESET
-			       : DOWNSTREAM_END;
+			       ? CLIENT_RESET
+			       : CLIENT_CUT;
 	if (!request_was_read(exchange))
-		return DOWNSTREAM_LINGER;
-	if (exchange->keep_alive)
-		return DOWNSTREAM_KEEP;
-	/* closing with unread bytes would be a reset, and the client might not get the answer */
-	return downstream->in->start != downstream->in->end || downstream->transport.can_read
-		       ? DOWNSTREAM_LINGER
-		       : DOWNSTREAM_END;
+		return CLIENT_LINGER;
+	return exchange->keep_alive ? CLIENT_KEEP : CLIENT_DONE;
 }
 
 void exchange_end(struct exchange *exchange)
 {
 	struct worker *worker = exchange->worker;
-	struct downstream *downstream = exchange->downstream;
-	enum downstream_after after = after_end(exchange);
+	struct client *client = exchange->client;
+	struct client_end end = {
+		.after = after_end(exchange),
+		.fault = exchange->fault,
+		.attempted = exchange->attempt_count > 0,
+	};
 	bool complete = exchange->fault == FAULT_NONE && exchange->state == EXCHANGE_RELAYING;
 
 	if (complete)
@@ -614,6 +638,7 @@ void exchange_end(struct exchange *exchange)
 		worker->counters->tunnels_now--;
 	relay_fini(&exchange->to_upstream);
 	relay_fini(&exchange->to_downstream);
+	body_reader_fini(&exchange->to_upstream.reader, &worker->iobufs);
 	exchange_move(exchange, EXCHANGE_DONE);
 	loop_task_cancel(&exchange->task);
 	if (exchange->table != NULL)
@@ -621,6 +646,6 @@ void exchange_end(struct exchange *exchange)
 	worker->counters->segments_mapped_now = tables_mapped(&worker->tables);
 	arena_fini(&exchange->arena);
 	slab_give(&worker->exchanges, exchange);
-	downstream->exchange = NULL;
-	downstream_on_exchange_end(downstream, after);
+	client->exchange = NULL;
+	client_on_exchange_end(client, end);
 }

@@ -35,7 +35,7 @@
 #include "table/routes.h"
 
 struct worker;
-struct downstream;
+struct client;
 struct upstream;
 struct shard;
 
@@ -57,7 +57,7 @@ enum { EXCHANGE_TRIES_MAX = 16 };
 
 struct exchange {
 	struct worker *worker;
-	struct downstream *downstream;
+	struct client *client;
 	struct upstream *upstream; /* of the attempt under way */
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
@@ -94,7 +94,7 @@ struct exchange {
 	uint64_t started_ns;               /* first byte */
 	uint64_t attempt_ns;               /* start of the attempt */
 	uint64_t first_attempt_ns;         /* start of the first one */
-	struct deadline client_deadline;   /* for the timer of the client's connection */
+	struct deadline client_deadline;   /* for the client's timer */
 	struct deadline upstream_deadline; /* for that of the endpoint's */
 	uint32_t head_bytes;               /* of the request */
 	uint32_t response_head_bytes;      /* of the attempt, interim ones included */
@@ -102,9 +102,9 @@ struct exchange {
 	uint32_t tries;                    /* attempts so far, but for stale pooled connections */
 	uint32_t attempt_count;            /* all of them */
 	struct access_attempt attempts[ACCESS_ATTEMPTS_MAX]; /* the last one goes on changing */
-	struct ip_port client;                               /* after trust in forwarded fields */
+	struct ip_port client_at;                            /* after trust in forwarded fields */
 	struct span request_id;
-	struct span owed; /* rest of an interim response: goes out before the next head */
+	struct span owed; /* HTTP/1.1: rest of an interim response, goes out before the next head */
 
 	struct arena arena;
 	/* from here on nothing is cleared when an exchange begins */
@@ -116,12 +116,16 @@ struct exchange {
 };
 
 /* For a client from which a request is awaited; NULL at the limit. */
-struct exchange *exchange_new(struct downstream *downstream);
+struct exchange *exchange_new(struct client *client);
 
-/* The request head is complete and lies in downstream->in, where it stays; body bytes may be behind it. */
+/* The request did not come, and nothing was said of it: it leaves no trace. */
+void exchange_forget(struct exchange *exchange);
+
+/* The request head is complete: exchange->request, whose texts stay where they are. to_upstream.reader is set over
+ * its body, of which some may be there already. */
 void exchange_on_head(struct exchange *exchange, size_t head_bytes);
 
-/* Edges of the client's connection, once the head is complete. */
+/* Something may have come from the client, or gone to it, once the head is complete. */
 void exchange_on_downstream(struct exchange *exchange);
 
 /* The client's timer: what is waited for did not come. */
@@ -137,8 +141,11 @@ void exchange_pump(struct exchange *exchange);
  * already the client's connection is cut instead. */
 void exchange_answer(struct exchange *exchange, enum fault fault);
 
-/* The same with what is no fault: a status, and fields that end with CRLF (or nothing). */
-void exchange_answer_status(struct exchange *exchange, unsigned status, struct span fields);
+/* The same with what is no fault: a status, and one field besides (NULL: none), whose texts stay until the end. */
+void exchange_answer_status(struct exchange *exchange, unsigned status, const struct header *field);
+
+/* The same with where to go. */
+void exchange_redirect(struct exchange *exchange, unsigned status, struct span location);
 
 /* Whatever of a response has gone out is not whole, and the client must notice (security spec, U9). */
 void exchange_cut(struct exchange *exchange, enum fault fault);
@@ -147,6 +154,9 @@ void exchange_cut(struct exchange *exchange, enum fault fault);
 void exchange_end(struct exchange *exchange);
 
 void exchange_move(struct exchange *exchange, enum exchange_state to);
+
+/* 10, 11 or 20: the version that the client speaks. */
+unsigned exchange_protocol(const struct exchange *exchange);
 
 /* Bytes that came from the client and that went to it for this exchange, heads and framing included. */
 uint64_t exchange_received(const struct exchange *exchange);

@@ -16,6 +16,7 @@ void message_sender_init(struct message_sender *sender, struct transport *transp
 			 enum message_framing framing, struct span head)
 {
 	sender->transport = transport;
+	sender->stream = NULL;
 	sender->framing = framing;
 	sender->last = framing == MESSAGE_FRAMING_NONE;
 	sender->head_borrowed = true;
@@ -25,6 +26,18 @@ void message_sender_init(struct message_sender *sender, struct transport *transp
 	sender->sent = 0;
 	sender->body_sent = 0;
 	add_piece(sender, head);
+}
+
+void message_sender_init_stream(struct message_sender *sender, struct h2_stream *stream,
+				enum message_framing framing)
+{
+	BUG_ON(framing == MESSAGE_FRAMING_CHUNKED);
+	*sender = (struct message_sender){
+		.stream = stream,
+		.framing = framing,
+		.last = framing == MESSAGE_FRAMING_NONE,
+		.data_piece = MESSAGE_SENDER_PIECES,
+	};
 }
 
 bool message_sender_wants_data(const struct message_sender *sender)
@@ -88,9 +101,60 @@ static bool keep_head(struct message_sender *sender, struct arena *arena)
 	return true;
 }
 
+static void forget_pieces(struct message_sender *sender)
+{
+	sender->first = 0;
+	sender->count = 0;
+	sender->data_piece = MESSAGE_SENDER_PIECES;
+}
+
+/*
+ * Into a stream
+ */
+
+struct h2_body message_sender_fetch(struct message_sender *sender, size_t max)
+{
+	struct h2_body body = {.status = H2_BODY_MORE};
+
+	if (sender->first != sender->count) {
+		const struct iovec *piece = &sender->pieces[sender->first];
+
+		body.bytes = span_take(span_make(piece->iov_base, piece->iov_len), max);
+		if (!sender->last || body.bytes.len < piece->iov_len)
+			return body;
+	} else if (!sender->last) {
+		body.status = H2_BODY_WAIT;
+		return body;
+	}
+	body.status = H2_BODY_END;
+	body.trailers = sender->trailers;
+	body.trailer_count = sender->trailer_count;
+	return body;
+}
+
+void message_sender_fetched(struct message_sender *sender, size_t bytes)
+{
+	sender->fetched += advance(sender, bytes);
+}
+
+static enum message_sender_status flush_stream(struct message_sender *sender, size_t *data_sent)
+{
+	*data_sent = sender->fetched;
+	sender->fetched = 0;
+	sender->sent = sender->stream->wire_sent_bytes;
+	if (message_sender_is_pending(sender)) {
+		h2_body_ready(sender->stream);
+		return MESSAGE_SENDER_WAIT;
+	}
+	forget_pieces(sender);
+	return MESSAGE_SENDER_SENT;
+}
+
 enum message_sender_status message_sender_flush(struct message_sender *sender, struct arena *arena,
 						size_t *data_sent)
 {
+	if (sender->stream != NULL)
+		return flush_stream(sender, data_sent);
 	*data_sent = 0;
 	while (message_sender_is_pending(sender)) {
 		ssize_t put = transport_write(sender->transport, sender->pieces + sender->first,
@@ -104,8 +168,14 @@ enum message_sender_status message_sender_flush(struct message_sender *sender, s
 		*data_sent += advance(sender, (size_t)put);
 	}
 	sender->head_borrowed = false;
-	sender->first = 0;
-	sender->count = 0;
-	sender->data_piece = MESSAGE_SENDER_PIECES;
+	forget_pieces(sender);
 	return MESSAGE_SENDER_SENT;
+}
+
+void message_sender_finish(struct message_sender *sender)
+{
+	BUG_ON(!message_sender_is_done(sender));
+	/* a stream has ended with the last piece */
+	if (sender->transport != NULL)
+		transport_finish(sender->transport);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An HTTP/1.1 message as it goes out: head and body onto a transport, framing put on.
+/* A message as it goes out: head and body of HTTP/1.1 onto a transport, framing put on; or the body of a message of
+ * HTTP/2 into its stream, which fetches it when the peer and the connection have room.
  *
- * What is to be sent together is sent together: the head waits until message_sender_flush, so that head
- * and first piece of the body leave in one system call. At most one piece of the body is under way; the
- * sender borrows it until it is sent.
+ * On a transport, what is to be sent together is sent together: the head waits until message_sender_flush, so that head
+ * and first piece of the body leave in one system call. A stream's head was given to it before; whatever of the body is
+ * flushed waits until the connection writes, which tells the owner to flush again. At most one piece of the body is
+ * under way; the sender borrows it until it is sent.
  */
 #pragma once
 
 #include "base/arena.h"
 #include "http/chunked.h"
+#include "http/h2.h"
 #include "io/transport.h"
 
 enum message_framing {
@@ -27,7 +30,8 @@ enum message_sender_status {
 enum { MESSAGE_SENDER_PIECES = 4 }; /* head, size line, data, what ends it */
 
 struct message_sender {
-	struct transport *transport; /* kept while the message goes out */
+	struct transport *transport; /* kept while the message goes out; NULL: a stream takes it */
+	struct h2_stream *stream;    /* kept likewise; NULL: a transport takes it */
 	enum message_framing framing;
 	bool last;          /* the piece under way is the last */
 	bool head_borrowed; /* the head lies in memory that others use after this event */
@@ -36,14 +40,25 @@ struct message_sender {
 	uint8_t data_piece; /* index of the data among the pieces, or MESSAGE_SENDER_PIECES */
 	char size_line[CHUNKED_SIZE_LINE_MAX];
 	struct iovec pieces[MESSAGE_SENDER_PIECES];
-	uint64_t sent;      /* bytes that the kernel took, framing included */
+	uint64_t sent;      /* bytes that the kernel or the connection took, framing included */
 	uint64_t body_sent; /* of them, body data */
+	size_t fetched;     /* by the stream, since the last flush */
+	const struct header *trailers; /* of a stream; set before the last piece is put, and kept */
+	uint32_t trailer_count;
 };
 
 /* head: borrowed until the flush that follows in the same event; what is left of it then is copied to
  * the arena given there. */
 void message_sender_init(struct message_sender *sender, struct transport *transport,
 			 enum message_framing framing, struct span head);
+
+/* The stream has got its head. framing: RAW, or NONE where it has no body. */
+void message_sender_init_stream(struct message_sender *sender, struct h2_stream *stream,
+				enum message_framing framing);
+
+/* For read_body and body_sent of the stream. */
+struct h2_body message_sender_fetch(struct message_sender *sender, size_t max);
+void message_sender_fetched(struct message_sender *sender, size_t bytes);
 
 /* A piece of the body, borrowed until sent. Only when no data is under way. last: the body ends with it; data may
  * then be empty. */
@@ -57,9 +72,25 @@ bool message_sender_wants_data(const struct message_sender *sender);
 enum message_sender_status message_sender_flush(struct message_sender *sender, struct arena *arena,
 						size_t *data_sent);
 
+/* All was sent, and nothing follows on what took it. */
+void message_sender_finish(struct message_sender *sender);
+
 static inline bool message_sender_is_pending(const struct message_sender *sender)
 {
-	return sender->first != sender->count;
+	return sender->first != sender->count ||
+	       (sender->stream != NULL && sender->last && !sender->stream->local_ended);
+}
+
+/* Not a byte has gone anywhere: the message may be replaced by another. */
+static inline bool message_sender_is_untouched(const struct message_sender *sender)
+{
+	return sender->stream == NULL && sender->sent == 0;
+}
+
+/* Whether data may pass as it is, past the sender. */
+static inline bool message_sender_can_pass(const struct message_sender *sender)
+{
+	return sender->framing == MESSAGE_FRAMING_RAW && sender->transport != NULL;
 }
 
 /* Everything, the end too, was sent. */

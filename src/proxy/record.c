@@ -76,7 +76,7 @@ static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_
 	const struct message_sender *sender = &exchange->to_downstream.sender;
 	struct access_record record = {
 		.wall_ns = loop_wall_ns(exchange->worker->loop),
-		.client = exchange->client,
+		.client = exchange->client_at,
 		.request_id = exchange->request_id,
 		.method = exchange->request.method,
 		.target = exchange->request.target,
@@ -87,7 +87,7 @@ static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_
 				  ? S("ok")
 				  : span_from(fault_facts(exchange->fault)->word),
 		.upstream = upstream_name(exchange),
-		.version_minor = exchange->request.version_minor,
+		.protocol = (uint8_t)exchange_protocol(exchange),
 		.status = exchange->status,
 		.request_bytes = request_bytes,
 		.response_bytes = exchange_sent(exchange),
@@ -108,7 +108,7 @@ static void count(struct exchange *exchange, uint64_t request_bytes, uint32_t du
 	struct row_request request = {
 		.status = exchange->status,
 		.method = (uint8_t)exchange->request.method_id,
-		.protocol = (uint8_t)(10 + exchange->request.version_minor),
+		.protocol = (uint8_t)exchange_protocol(exchange),
 		.duration_us = duration_us,
 		.request_bytes = request_bytes,
 		.response_bytes = exchange_sent(exchange),

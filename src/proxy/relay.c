@@ -27,8 +27,11 @@ static enum relay_status offer(struct relay *relay)
 
 	if (relay->reader.total > relay->body_limit)
 		return RELAY_TOO_LARGE;
+	if (relay->reader.ended && relay->sender.stream != NULL)
+		relay->sender.trailer_count = body_reader_trailers(&relay->reader,
+								   &relay->sender.trailers);
 	/* data before a fault is not sent on: the message is lost, and its receiver must not wait for more */
-	if (status == BODY_READER_FAULT)
+	if (relay->reader.fault != FAULT_NONE)
 		return RELAY_BAD;
 	if (status == BODY_READER_DATA || status == BODY_READER_END)
 		message_sender_put(&relay->sender, body_reader_data(&relay->reader),
@@ -42,7 +45,7 @@ static enum relay_status receive(struct relay *relay)
 	switch (body_reader_read(&relay->reader)) {
 	case BODY_READER_WAIT:
 		/* bytes of framing alone: more may be there */
-		return relay->reader.transport->can_read ? RELAY_DONE : RELAY_WAIT;
+		return body_reader_may_have_more(&relay->reader) ? RELAY_DONE : RELAY_WAIT;
 	case BODY_READER_CUT:
 		return RELAY_CUT;
 	case BODY_READER_FAULT:
@@ -89,8 +92,8 @@ static bool takes_vessel(struct relay *relay)
 
 	if (relay->pipe != NULL || relay->block != NULL)
 		return true;
-	if (reader->framing != BODY_LENGTH || relay->sender.framing != MESSAGE_FRAMING_RAW ||
-	    reader->left < RELAY_LARGE_MIN || reader->buf->start != reader->buf->end ||
+	if (reader->left < RELAY_LARGE_MIN || !body_reader_can_pass(reader) ||
+	    !message_sender_can_pass(&relay->sender) ||
 	    reader->left > relay->body_limit - reader->total)
 		return false;
 	return take_vessel(relay);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/request_out.h"
 
+#include "base/random.h"
 #include "http/h1_write.h"
+#include "http/websocket.h"
+#include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/policy/client_certificate.h"
 #include "proxy/policy/forwarded.h"
@@ -16,7 +19,8 @@ static bool passes(const struct exchange *exchange, const struct header *header,
 		return false;
 	switch (header_request_way((enum header_id)header->id)) {
 	case HEADER_WAY_PASS:
-		return true;
+		/* the key of a handshake is written beside */
+		return header->id != HEADER_SEC_WEBSOCKET_KEY || !exchange->request.wants_websocket;
 	case HEADER_WAY_DROP:
 		return forwarded->trusted;
 	case HEADER_WAY_HOP:
@@ -34,9 +38,32 @@ static void write_connection(const struct exchange *exchange, struct h1_writer *
 	if (exchange->request.wants_websocket) {
 		h1_write_field(writer, HEADER_CONNECTION, S("upgrade"));
 		h1_write_field(writer, HEADER_UPGRADE, S("websocket"));
+		h1_write_field(writer, HEADER_SEC_WEBSOCKET_KEY, exchange->request.websocket_key);
 	} else if (settings->upstream_keepalive_connections == 0) {
 		h1_write_field(writer, HEADER_CONNECTION, S("close"));
 	}
+}
+
+/* Trailers are asked for where the client can have them (H55): gRPC does not work without. */
+static void write_te(const struct exchange *exchange, struct h1_writer *writer)
+{
+	if (!exchange->request.accepts_trailers || !client_takes_trailers(exchange->client))
+		return;
+	h1_write_field(writer, HEADER_TE, S("trailers"));
+	h1_write_field(writer, HEADER_CONNECTION, S("te"));
+}
+
+/* A handshake of HTTP/2 has no key (RFC 8441, 5); of HTTP/1.1 it needs one. */
+static void find_websocket_key(struct exchange *exchange)
+{
+	uint8_t nonce[WEBSOCKET_NONCE_BYTES];
+	char key[WEBSOCKET_KEY_BYTES];
+
+	if (!exchange->request.wants_websocket || exchange->request.websocket_key.len > 0)
+		return;
+	random_secret(nonce, sizeof(nonce));
+	websocket_key_write(key, nonce);
+	exchange->request.websocket_key = arena_copy(&exchange->arena, span_make(key, sizeof(key)));
 }
 
 /* Exactly one of the two, or neither where there is no body (security spec, 3.5). */
@@ -56,6 +83,7 @@ struct span request_out_write(struct exchange *exchange)
 
 	forwarded_find_request_id(exchange);
 	forwarded_find(exchange, &forwarded);
+	find_websocket_key(exchange);
 	h1_write_request_line(&writer, request->method, exchange->uri.sent_path,
 			      exchange->uri.query);
 	h1_write_field(&writer, HEADER_HOST, forwarded.host);
@@ -65,6 +93,7 @@ struct span request_out_write(struct exchange *exchange)
 		if (passes(exchange, &request->headers[i], &forwarded))
 			h1_write_header(&writer, &request->headers[i]);
 	write_connection(exchange, &writer);
+	write_te(exchange, &writer);
 	write_framing(request, &writer);
 	h1_write_end(&writer);
 	if (writer.fault == H1_WRITER_CHECK)

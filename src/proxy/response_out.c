@@ -3,10 +3,94 @@
 
 #include <stdio.h>
 
+#include "base/bug.h"
 #include "http/h1_write.h"
+#include "http/h2.h"
+#include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/worker.h"
+
+/* Those of an endpoint, and ours. */
+enum { FIELDS_MAX = HEAD_RESPONSE_FIELDS_MAX + 16 };
+
+/* A head while it is made. */
+struct out {
+	struct exchange *exchange;
+	struct h2_stream *stream; /* NULL: HTTP/1.1 */
+	struct h1_writer h1;
+	struct header *fields; /* of HTTP/2: FIELDS_MAX elements */
+	uint32_t count;
+	enum fault fault; /* of HTTP/2: there is no memory for a text */
+};
+
+/* A worker makes one head at a time, and the stream copies the list at once. */
+static struct header h2_fields[FIELDS_MAX];
+
+static struct out out_begin(struct exchange *exchange)
+{
+	return (struct out){
+		.exchange = exchange,
+		.stream = exchange->client->stream,
+		.h1 = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE),
+		.fields = h2_fields,
+	};
+}
+
+/* The texts of a head of HTTP/2 are wanted until it has gone, which is later. */
+static struct span keep(struct out *out, struct span text)
+{
+	struct span copy;
+
+	if (text.len == 0)
+		return S("");
+	copy = arena_copy(&out->exchange->arena, text);
+	if (copy.ptr == NULL)
+		out->fault = FAULT_OUT_OF_MEMORY;
+	return copy;
+}
+
+static void add(struct out *out, enum header_id id, struct span name, struct span value)
+{
+	BUG_ON(out->count == FIELDS_MAX);
+	out->fields[out->count++] = (struct header){
+		.name = name, .value = value, .id = (uint16_t)id};
+}
+
+/* A field with a name of ours and a value that stays until the exchange ends. */
+static void put(struct out *out, enum header_id id, struct span value)
+{
+	if (out->stream == NULL)
+		h1_write_field(&out->h1, id, value);
+	else
+		add(out, id, header_name(id), value);
+}
+
+static void put_number(struct out *out, enum header_id id, uint64_t number)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	if (out->stream == NULL) {
+		h1_write_field_number(&out->h1, id, number);
+		return;
+	}
+	do
+		digits[--at] = (char)('0' + number % 10);
+	while ((number /= 10) != 0);
+	add(out, id, header_name(id), keep(out, span_make(digits + at, sizeof(digits) - at)));
+}
+
+/* A field as it was received; its texts lie in a buffer that goes on to be used. */
+static void put_received(struct out *out, const struct header *header)
+{
+	if (out->stream == NULL)
+		h1_write_header(&out->h1, header);
+	else
+		add(out, (enum header_id)header->id,
+		    header->id == HEADER_OTHER ? keep(out, header->name) : header->name,
+		    keep(out, header->value));
+}
 
 enum message_framing response_out_framing(const struct exchange *exchange)
 {
@@ -19,8 +103,11 @@ enum message_framing response_out_framing(const struct exchange *exchange)
 	case BODY_CLOSE:
 		break;
 	}
-	/* an HTTP/1.0 client knows no chunks (U12): the end of the connection is the end of the body */
-	return exchange->request.version_minor == 0 ? MESSAGE_FRAMING_RAW : MESSAGE_FRAMING_CHUNKED;
+	/* a stream ends by itself; an HTTP/1.0 client knows no chunks (U12): the end of the connection is the end of
+	 * the body */
+	return exchange->client->stream != NULL || exchange->request.version_minor == 0
+		       ? MESSAGE_FRAMING_RAW
+		       : MESSAGE_FRAMING_CHUNKED;
 }
 
 /* The value of Strict-Transport-Security for what a route answers over TLS; empty: the field is the endpoint's (compat
@@ -29,18 +116,18 @@ static struct span hsts_of(const struct exchange *exchange)
 {
 	const struct routes *routes;
 
-	if (exchange->route == NULL || !transport_is_tls(&exchange->downstream->transport))
+	if (exchange->route == NULL || !client_is_tls(exchange->client))
 		return S("");
 	routes = &exchange->table->routes;
 	return routes_text(routes, routes->settings->hsts);
 }
 
-static void write_hsts(const struct exchange *exchange, struct h1_writer *writer)
+static void put_hsts(struct out *out)
 {
-	struct span hsts = hsts_of(exchange);
+	struct span hsts = hsts_of(out->exchange);
 
-	if (hsts.len > 0 && exchange->response.status != 101)
-		h1_write_field(writer, HEADER_STRICT_TRANSPORT_SECURITY, hsts);
+	if (hsts.len > 0 && out->exchange->response.status != 101)
+		put(out, HEADER_STRICT_TRANSPORT_SECURITY, hsts);
 }
 
 static bool passes(const struct exchange *exchange, const struct header *header)
@@ -51,6 +138,8 @@ static bool passes(const struct exchange *exchange, const struct header *header)
 		return false;
 	switch (header_response_way((enum header_id)header->id)) {
 	case HEADER_WAY_PASS:
+		if (header->id == HEADER_SEC_WEBSOCKET_ACCEPT)
+			return exchange->client->stream == NULL; /* RFC 8441, 5 */
 		return header->id != HEADER_STRICT_TRANSPORT_SECURITY || hsts_of(exchange).len == 0;
 	case HEADER_WAY_DROP:
 		return header->id == HEADER_SERVER && settings->allow_backend_server_header;
@@ -62,56 +151,158 @@ static bool passes(const struct exchange *exchange, const struct header *header)
 	return false;
 }
 
-static void write_server(const struct exchange *exchange, struct h1_writer *writer)
+static void put_server(struct out *out)
 {
+	const struct exchange *exchange = out->exchange;
+
 	if (exchange->table != NULL && exchange->table->routes.settings->server_tokens)
-		h1_write_field(writer, HEADER_SERVER, S("ingot"));
+		put(out, HEADER_SERVER, S("ingot"));
 }
 
-static void write_connection(const struct exchange *exchange, struct h1_writer *writer)
+/* Of HTTP/1.1 alone: how the body is framed, and what becomes of the connection. */
+static void put_connection(struct out *out)
 {
-	if (exchange->response.status == 101) {
-		h1_write_field(writer, HEADER_CONNECTION, S("upgrade"));
-		h1_write_field(writer, HEADER_UPGRADE, S("websocket"));
-	} else if (!exchange->keep_alive) {
-		h1_write_field(writer, HEADER_CONNECTION, S("close"));
+	if (out->stream != NULL)
+		return;
+	if (out->exchange->response.status == 101) {
+		put(out, HEADER_CONNECTION, S("upgrade"));
+		put(out, HEADER_UPGRADE, S("websocket"));
+	} else if (!out->exchange->keep_alive) {
+		put(out, HEADER_CONNECTION, S("close"));
 	}
 }
 
 /* Content-Length stays with HEAD and 304, which have no body, and goes from 204 and 1xx, which must not
  * have it (RFC 9110, 8.6). */
-static void write_framing(const struct exchange *exchange, enum message_framing framing,
-			  struct h1_writer *writer)
+static void put_framing(struct out *out, enum message_framing framing)
 {
-	const struct response_head *response = &exchange->response;
+	const struct response_head *response = &out->exchange->response;
 
 	if (framing == MESSAGE_FRAMING_CHUNKED)
-		h1_write_field(writer, HEADER_TRANSFER_ENCODING, S("chunked"));
+		put(out, HEADER_TRANSFER_ENCODING, S("chunked"));
 	else if (response->has_content_length && response->status != 204 && response->status >= 200)
-		h1_write_field_number(writer, HEADER_CONTENT_LENGTH, response->content_length);
+		put_number(out, HEADER_CONTENT_LENGTH, response->content_length);
 }
 
-struct span response_out_write(struct exchange *exchange, enum message_framing framing)
+static void put_response(struct out *out, enum message_framing framing)
 {
+	struct exchange *exchange = out->exchange;
 	const struct response_head *response = &exchange->response;
-	struct h1_writer writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
 
-	h1_write_literal(&writer, exchange->owed);
-	h1_write_status_line(&writer, response->status, response->reason);
 	if (!response_head_has(response, HEADER_DATE) && response->status >= 200)
-		h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
-	write_server(exchange, &writer);
-	write_hsts(exchange, &writer);
+		put(out, HEADER_DATE, worker_date(exchange->worker));
+	put_server(out);
+	put_hsts(out);
 	for (uint32_t i = 0; i < response->header_count; i++)
 		if (passes(exchange, &response->headers[i]))
-			h1_write_header(&writer, &response->headers[i]);
-	write_connection(exchange, &writer);
-	write_framing(exchange, framing, &writer);
-	h1_write_end(&writer);
-	if (writer.fault == H1_WRITER_CHECK)
-		exchange->worker->counters->writer_check_failures++;
-	return writer.fault == H1_WRITER_OK ? h1_written(&writer) : span_make(NULL, 0);
+			put_received(out, &response->headers[i]);
+	put_connection(out);
+	put_framing(out, framing);
 }
+
+/* The head is written: it goes out with what the sender gets first. */
+static bool end_h1(struct out *out, enum message_framing framing)
+{
+	struct exchange *exchange = out->exchange;
+
+	h1_write_end(&out->h1);
+	if (out->h1.fault == H1_WRITER_CHECK)
+		exchange->worker->counters->writer_check_failures++;
+	if (out->h1.fault != H1_WRITER_OK)
+		return false;
+	message_sender_init(&exchange->to_downstream.sender,
+			    &exchange->client->connection->transport, framing,
+			    h1_written(&out->h1));
+	return true;
+}
+
+/* The head goes to the stream. */
+static enum fault end_h2(struct out *out, unsigned status, enum message_framing framing)
+{
+	struct exchange *exchange = out->exchange;
+	enum fault fault = out->fault;
+
+	if (fault == FAULT_NONE)
+		fault = h2_respond(out->stream, status, out->fields, out->count,
+				   framing == MESSAGE_FRAMING_NONE ? H2_THEN_END : H2_THEN_BODY);
+	if (fault == FAULT_WRITER_CHECK)
+		exchange->worker->counters->writer_check_failures++;
+	message_sender_init_stream(&exchange->to_downstream.sender, out->stream, framing);
+	return fault;
+}
+
+bool response_out_begin(struct exchange *exchange, enum message_framing framing)
+{
+	const struct response_head *response = &exchange->response;
+	struct out out = out_begin(exchange);
+
+	if (out.stream == NULL) {
+		h1_write_literal(&out.h1, exchange->owed);
+		h1_write_status_line(&out.h1, response->status, response->reason);
+	}
+	put_response(&out, framing);
+	if (out.stream == NULL)
+		return end_h1(&out, framing);
+	/* a tunnel opens by 200 there (RFC 8441, 5) */
+	return end_h2(&out, response->status == 101 ? 200 : response->status, framing) ==
+	       FAULT_NONE;
+}
+
+/*
+ * Interim responses
+ */
+
+/* What the kernel does not take goes out before the next head. */
+static enum fault send_interim(struct exchange *exchange, struct span text)
+{
+	struct iovec piece = {.iov_base = (char *)text.ptr, .iov_len = text.len};
+	ssize_t put = transport_write(&exchange->client->connection->transport, &piece, 1);
+
+	if (put == TRANSPORT_BROKEN)
+		return FAULT_CLIENT_CLOSED;
+	if (put == TRANSPORT_AGAIN)
+		return FAULT_NONE; /* not a byte of it went: it need not go at all */
+	exchange->interim_bytes += (uint32_t)put;
+	if ((size_t)put == text.len)
+		return FAULT_NONE;
+	exchange->owed = arena_copy(&exchange->arena, span_skip(text, (size_t)put));
+	return exchange->owed.ptr == NULL ? FAULT_OUT_OF_MEMORY : FAULT_NONE;
+}
+
+static void put_hints(struct out *out)
+{
+	const struct response_head *response = &out->exchange->response;
+
+	for (uint32_t i = 0; i < response->header_count; i++) {
+		const struct header *header = &response->headers[i];
+
+		if (!header->dropped &&
+		    header_response_way((enum header_id)header->id) == HEADER_WAY_PASS)
+			put_received(out, header);
+	}
+}
+
+enum fault response_out_inform(struct exchange *exchange, unsigned status)
+{
+	struct out out = out_begin(exchange);
+
+	BUG_ON(exchange->owed.len > 0);
+	if (out.stream == NULL)
+		h1_write_status_line(&out.h1, status, S(""));
+	if (status == 103)
+		put_hints(&out);
+	if (out.stream != NULL)
+		return out.fault != FAULT_NONE
+			       ? out.fault
+			       : h2_inform(out.stream, status, out.fields, out.count);
+	h1_write_end(&out.h1);
+	return out.h1.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&out.h1))
+					    : FAULT_NONE;
+}
+
+/*
+ * Ingot's own answers
+ */
 
 /* The page says no more than the status: the reason is for the operator, not for the client. */
 static size_t write_page(char *text, size_t size, unsigned status)
@@ -126,29 +317,62 @@ static size_t write_page(char *text, size_t size, unsigned status)
 	return length < 0 ? 0 : (size_t)length;
 }
 
-struct span response_out_own(struct exchange *exchange, unsigned status, struct span fields)
+static void put_own(struct out *out, unsigned status, size_t page_length,
+		    const struct header *field)
 {
-	struct h1_writer writer = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE);
+	struct exchange *exchange = out->exchange;
+
+	put(out, HEADER_DATE, worker_date(exchange->worker));
+	put_server(out);
+	put_hsts(out);
+	if (status != 204) {
+		put(out, HEADER_CONTENT_TYPE, S("text/html; charset=utf-8"));
+		put_number(out, HEADER_CONTENT_LENGTH, page_length);
+	}
+	if (field != NULL)
+		put_received(out, field);
+	if (exchange->request_id.len > 0)
+		put(out, HEADER_X_REQUEST_ID, exchange->request_id);
+}
+
+/* Head and page leave as one. */
+static void send_own_h1(struct out *out, struct span page)
+{
+	if (!out->exchange->keep_alive)
+		put(out, HEADER_CONNECTION, S("close"));
+	h1_write_end(&out->h1);
+	h1_write_literal(&out->h1, page);
+	message_sender_init(&out->exchange->to_downstream.sender,
+			    &out->exchange->client->connection->transport, MESSAGE_FRAMING_NONE,
+			    h1_written(&out->h1));
+}
+
+static enum fault send_own_h2(struct out *out, unsigned status, struct span page)
+{
+	struct span kept = keep(out, page);
+	enum fault fault = end_h2(out, status,
+				  page.len > 0 ? MESSAGE_FRAMING_RAW : MESSAGE_FRAMING_NONE);
+
+	if (fault == FAULT_NONE && page.len > 0)
+		message_sender_put(&out->exchange->to_downstream.sender, kept, true);
+	return fault;
+}
+
+enum fault response_out_own(struct exchange *exchange, unsigned status, const struct header *field)
+{
+	struct out out = out_begin(exchange);
 	char page[512];
-	size_t page_length = status == 204 ? 0 : write_page(page, sizeof(page), status);
+	size_t length = status == 204 ? 0 : write_page(page, sizeof(page), status);
+	struct span body = span_make(page, exchange->request.method_id == METHOD_HEAD ? 0 : length);
 
 	forwarded_find_request_id(exchange);
-	h1_write_literal(&writer, exchange->owed);
-	h1_write_status_line(&writer, status, S(""));
-	h1_write_field(&writer, HEADER_DATE, worker_date(exchange->worker));
-	write_server(exchange, &writer);
-	write_hsts(exchange, &writer);
-	if (status != 204) {
-		h1_write_field(&writer, HEADER_CONTENT_TYPE, S("text/html; charset=utf-8"));
-		h1_write_field_number(&writer, HEADER_CONTENT_LENGTH, page_length);
+	if (out.stream == NULL) {
+		h1_write_literal(&out.h1, exchange->owed);
+		h1_write_status_line(&out.h1, status, S(""));
 	}
-	h1_write_literal(&writer, fields);
-	if (exchange->request_id.len > 0)
-		h1_write_field(&writer, HEADER_X_REQUEST_ID, exchange->request_id);
-	if (!exchange->keep_alive)
-		h1_write_field(&writer, HEADER_CONNECTION, S("close"));
-	h1_write_end(&writer);
-	if (exchange->request.method_id != METHOD_HEAD)
-		h1_write_literal(&writer, span_make(page, page_length));
-	return h1_written(&writer);
+	put_own(&out, status, length, field);
+	if (out.stream != NULL)
+		return send_own_h2(&out, status, body);
+	send_own_h1(&out, body);
+	return FAULT_NONE;
 }

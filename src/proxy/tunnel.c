@@ -4,7 +4,7 @@
 #include "base/bug.h"
 #include "http/websocket.h"
 #include "proxy/attempt.h"
-#include "proxy/downstream.h"
+#include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/response_out.h"
 #include "proxy/upstream.h"
@@ -29,46 +29,37 @@ static uint32_t idle_timeout_ms(const struct exchange *exchange)
 }
 
 /* What lies in the buffers behind both heads belongs to the tunnel. What was counted for the request counts on. */
-static void open_way(struct relay *relay, struct transport *from, struct iobuf *buf,
-		     struct transport *to, struct span head)
+static void open_ways(struct exchange *exchange)
 {
-	uint64_t received = relay->reader.wire_bytes;
-	uint64_t sent = relay->sender.sent;
+	struct upstream *upstream = exchange->upstream;
+	struct relay *up = &exchange->to_upstream;
+	struct relay *down = &exchange->to_downstream;
+	uint64_t sent = up->sender.sent;
 
-	body_reader_init(&relay->reader, from, buf, BODY_CLOSE, 0, false);
-	message_sender_init(&relay->sender, to, MESSAGE_FRAMING_RAW, head);
-	relay->reader.wire_bytes = received;
-	relay->sender.sent = sent;
-	relay->body_limit = UINT64_MAX;
+	body_reader_go_raw(&up->reader);
+	message_sender_init(&up->sender, &upstream->transport, MESSAGE_FRAMING_RAW, S(""));
+	up->sender.sent = sent;
+	body_reader_init(&down->reader, &upstream->transport, upstream->in, BODY_CLOSE, 0, false);
+	up->body_limit = down->body_limit = UINT64_MAX;
 }
 
 void tunnel_start(struct exchange *exchange)
 {
-	struct downstream *downstream = exchange->downstream;
-	struct upstream *upstream = exchange->upstream;
-	struct span head;
-
 	if (!is_the_right_answer(exchange)) {
 		attempt_fail(exchange, FAULT_BAD_UPGRADE);
 		return;
 	}
-	head = response_out_write(exchange, MESSAGE_FRAMING_RAW);
-	if (head.ptr == NULL) {
+	if (!response_out_begin(exchange, MESSAGE_FRAMING_RAW)) {
 		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
 		return;
 	}
-	exchange->status = 101;
+	exchange->status = client_tunnels_by_success(exchange->client) ? 200 : 101;
 	exchange->keep_alive = false;
 	exchange->response_started = true;
 	exchange->worker->counters->tunnels++;
 	exchange->worker->counters->tunnels_now++;
 	exchange_move(exchange, EXCHANGE_TUNNELLING);
-	/* the request head stays where it is: the log wants it at the end */
-	open_way(&exchange->to_upstream, &downstream->transport, downstream->in,
-		 &upstream->transport, S(""));
-	exchange->to_upstream.reader.base = downstream->in->start;
-	open_way(&exchange->to_downstream, &upstream->transport, upstream->in,
-		 &downstream->transport, head);
+	open_ways(exchange);
 	tunnel_pump(exchange);
 }
 
@@ -107,7 +98,7 @@ static enum way pump_way(struct exchange *exchange, struct relay *relay)
 		return WAY_OPEN;
 	switch (relay_pump(relay, &exchange->arena)) {
 	case RELAY_DONE:
-		transport_finish(relay->sender.transport);
+		message_sender_finish(&relay->sender);
 		return WAY_OPEN;
 	case RELAY_WAIT:
 		return WAY_OPEN;

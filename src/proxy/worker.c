@@ -15,6 +15,8 @@
 #include "http/websocket.h"
 #include "io/resolver.h"
 #include "proxy/downstream.h"
+#include "proxy/downstream_h2.h"
+#include "proxy/downstream_stream.h"
 #include "proxy/exchange.h"
 #include "proxy/pattern_store.h"
 #include "proxy/upstream.h"
@@ -27,6 +29,13 @@ enum {
 	BUFFERS_PER_CLIENT = 2,
 	CLIENTS_PER_PIPE = 32
 };
+
+const struct table_settings *worker_settings(const struct worker *worker)
+{
+	const struct shards *routes = &worker->tables.routes;
+
+	return routes->count == 0 ? NULL : shards_settings(routes);
+}
 
 struct span worker_date(struct worker *worker)
 {
@@ -71,12 +80,10 @@ static void close_idle_clients(struct loop_task *task)
 		loop_defer(worker->loop, task);
 		return;
 	}
-	list_for_each_safe (link, &worker->clients[DOWNSTREAM_IDLE]) {
-		struct downstream *downstream = container_of(link, struct downstream, link);
-
-		if (!transport_has_news(&downstream->transport))
-			downstream_close(downstream);
-	}
+	list_for_each_safe (link, &worker->clients[DOWNSTREAM_IDLE])
+		downstream_drain(container_of(link, struct downstream, link));
+	list_for_each_safe (link, &worker->clients[DOWNSTREAM_BUSY])
+		downstream_drain(container_of(link, struct downstream, link));
 	worker_on_client_gone(worker);
 }
 
@@ -298,6 +305,8 @@ static void init_memory(struct worker *worker)
 	uint32_t most = worker->options->connections_max;
 
 	slab_init(&worker->downstreams, sizeof(struct downstream), PER_BLOCK, most);
+	slab_init(&worker->h2_downstreams, sizeof(struct downstream_h2), PER_BLOCK, most);
+	slab_init(&worker->streams, sizeof(struct downstream_stream), PER_BLOCK, most);
 	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
 	slab_init(&worker->exchanges, sizeof(struct exchange), EXCHANGES_PER_BLOCK, most);
 	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
@@ -377,6 +386,8 @@ static void fini_parts(struct worker *worker)
 	pattern_store_free(worker->patterns);
 	tables_fini(&worker->tables);
 	slab_fini(&worker->downstreams);
+	slab_fini(&worker->h2_downstreams);
+	slab_fini(&worker->streams);
 	slab_fini(&worker->upstreams);
 	slab_fini(&worker->exchanges);
 	iobuf_pool_fini(&worker->iobufs);

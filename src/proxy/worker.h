@@ -54,6 +54,12 @@ enum { WORKER_SCRATCH_SIZE = 320 * 1024 };
 /* What a head may have at most, whatever the ConfigMap says: scratch and arenas are larger. */
 enum { WORKER_HEAD_MAX = 256 * 1024 };
 
+/* For the head of a request before a table says another time. */
+enum { WORKER_HEAD_TIMEOUT_MS = 60 * 1000 };
+
+/* What a connection of HTTP/2 writes at a time. */
+enum { WORKER_FRAMES_SIZE = 64 * 1024 };
+
 /* A client that takes nothing of Ingot's own answer for this long is cut off. */
 enum { WORKER_STALL_TIMEOUT_MS = 60 * 1000 };
 
@@ -74,6 +80,8 @@ struct worker {
 	struct pattern_store *patterns;
 	uint64_t prepared[TABLE_KIND_COUNT]; /* generation that waits for more; 0: nothing does */
 	struct slab downstreams;
+	struct slab h2_downstreams; /* what those that speak HTTP/2 have besides */
+	struct slab streams;        /* of HTTP/2, from clients */
 	struct slab upstreams;
 	struct slab exchanges;
 	struct iobuf_pool iobufs;
@@ -97,6 +105,7 @@ struct worker {
 	bool serving;                      /* listeners are in the loop */
 	bool draining;                     /* MESSAGE_STOP came: no keep-alive any more */
 	char scratch[WORKER_SCRATCH_SIZE]; /* heads being written; valid for one event */
+	char frames[WORKER_FRAMES_SIZE];   /* of HTTP/2, about to be written; likewise */
 };
 
 /* Into the access log, which is written soon. */
@@ -105,6 +114,9 @@ void worker_log(struct worker *worker, const struct access_record *record);
 /* Descriptors or memory for connections are used up: one connection that nobody uses at present is closed, that to
  * an endpoint which has idled longest, else that of the client which has. False: there is none. */
 bool worker_make_room(struct worker *worker);
+
+/* Those in effect; NULL before there is a table. */
+const struct table_settings *worker_settings(const struct worker *worker);
 
 /* The Date field's value, made once a second. */
 struct span worker_date(struct worker *worker);

@@ -77,8 +77,10 @@ def test_a_tls_handshake_on_the_plain_port_gets_a_hint(shop):
     assert client.is_closed()
 
 
-def test_a_preface_of_http_2_on_the_plain_port_gets_505(shop):
-    assert shop.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").status in (400, 505)
+def test_a_preface_of_http_2_gets_505_where_http_2_is_off(make_ingot, pod):
+    shop = make_ingot(config={"use-http2": "false"}).serve(ingress("shop.example", to=[pod]))
+
+    assert shop.raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").status == 505
 
 
 def test_refusals_are_told_apart_in_the_log_and_not_to_the_client(shop):

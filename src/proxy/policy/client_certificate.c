@@ -9,9 +9,6 @@
 #include "proxy/policy/https_redirect.h"
 #include "proxy/worker.h"
 
-/* What stands around the page in a field. */
-enum { AROUND = sizeof("Location: \r\n") };
-
 static_assert(sizeof(((struct tls_tag *)0)->bytes) == 2 * sizeof(struct certificate_id),
 	      "two halves");
 
@@ -43,7 +40,7 @@ static const struct host_tls *host_of(const struct exchange *exchange)
 
 static const struct transport *client_of(const struct exchange *exchange)
 {
-	return &exchange->downstream->transport;
+	return &exchange->client->connection->transport;
 }
 
 /* The certificate that the client showed, or was not asked for, was judged by what the host asks for now. */
@@ -67,20 +64,11 @@ static bool answer(struct exchange *exchange, enum fault fault)
 static bool turn_away(struct exchange *exchange, const struct host_tls *host, enum fault fault)
 {
 	struct span page = routes_text(&exchange->table->routes, host->error_page);
-	struct h1_writer writer;
-	char *text;
 
 	if (page.len == 0)
 		return answer(exchange, fault);
-	text = arena_take_bytes(&exchange->arena, page.len + AROUND);
-	if (text == NULL)
-		return answer(exchange, FAULT_OUT_OF_MEMORY);
-	writer = h1_writer_over(text, page.len + AROUND);
-	h1_write_field(&writer, HEADER_LOCATION, page);
-	if (writer.fault != H1_WRITER_OK)
-		return answer(exchange, FAULT_WRITER_CHECK);
 	exchange->fault = fault;
-	exchange_answer_status(exchange, 302, h1_written(&writer));
+	exchange_redirect(exchange, 302, page);
 	return true;
 }
 

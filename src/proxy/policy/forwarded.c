@@ -86,7 +86,7 @@ struct span forwarded_own_host(struct exchange *exchange)
 
 	if (host->name.len > 0 && host->wildcard == 0)
 		return routes_text(routes, host->name);
-	if (socket_local(exchange->downstream->transport.source.fd, &local) == -1)
+	if (socket_local(exchange->client->connection->transport.source.fd, &local) == -1)
 		return S("localhost");
 	return arena_copy(&exchange->arena, span_make(text, ip_port_write(text, &local)));
 }
@@ -143,15 +143,15 @@ static void set_port(struct forwarded *forwarded, unsigned port)
 void forwarded_find_client(struct exchange *exchange)
 {
 	const struct routes *routes = &exchange->table->routes;
-	const struct ip *peer = &exchange->downstream->peer.ip;
+	const struct ip *peer = &exchange->client->connection->peer.ip;
 
 	exchange->peer_trusted = routes->settings->use_forwarded_headers &&
 				 is_trusted(routes, peer);
 	if (!exchange->peer_trusted)
 		return;
-	follow_chain(exchange, &exchange->client.ip);
-	if (!ip_equals(&exchange->client.ip, peer))
-		exchange->client.port = 0; /* the one we know is the proxy's */
+	follow_chain(exchange, &exchange->client_at.ip);
+	if (!ip_equals(&exchange->client_at.ip, peer))
+		exchange->client_at.port = 0; /* the one we know is the proxy's */
 }
 
 static void believe(const struct exchange *exchange, struct forwarded *forwarded)
@@ -176,9 +176,8 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 {
 	forwarded->trusted = exchange->peer_trusted;
 	forwarded->host = exchange->request.host;
-	forwarded->proto = transport_is_tls(&exchange->downstream->transport) ? S("https")
-									      : S("http");
-	set_port(forwarded, exchange->downstream->local_port);
+	forwarded->proto = client_is_tls(exchange->client) ? S("https") : S("http");
+	set_port(forwarded, exchange->client->connection->local_port);
 	if (forwarded->host.ptr == NULL)
 		forwarded->host = forwarded_own_host(exchange);
 	if (forwarded->trusted)
@@ -187,7 +186,7 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 	forwarded->chain = request_head_has(&exchange->request, HEADER_X_FORWARDED_FOR)
 				   ? join_chain(exchange, &forwarded->lost)
 				   : span_make(NULL, 0);
-	forwarded->client_length = ip_write(forwarded->client_text, &exchange->client.ip);
+	forwarded->client_length = ip_write(forwarded->client_text, &exchange->client_at.ip);
 }
 
 /* What a client may send as its own request id (security spec, F3). */
@@ -242,7 +241,7 @@ static void write_chain(struct exchange *exchange, struct span chain, struct h1_
 	}
 	memcpy(full, chain.ptr, chain.len);
 	memcpy(full + chain.len, ", ", 2);
-	length += ip_write(full + length, &exchange->downstream->peer.ip);
+	length += ip_write(full + length, &exchange->client->connection->peer.ip);
 	h1_write_field(writer, HEADER_X_FORWARDED_FOR, span_make(full, length));
 }
 

@@ -3,13 +3,12 @@
 
 #include "base/bug.h"
 #include "http/h1_write.h"
-#include "proxy/downstream.h"
 #include "proxy/exchange.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/worker.h"
 
 /* What stands before the target and behind it. */
-enum { AROUND = sizeof("Location: https://\r\n") };
+enum { AROUND = sizeof("https://") };
 
 static bool is_due(const struct exchange *exchange, const struct forwarded *forwarded)
 {
@@ -68,11 +67,10 @@ bool https_redirect(struct exchange *exchange)
 		return true;
 	}
 	writer = h1_writer_over(text, room);
-	h1_write_literal(&writer, S("Location: https://"));
+	h1_write_literal(&writer, S("https://"));
 	h1_write_literal(&writer, host);
 	write_target(&writer, uri);
-	h1_write_literal(&writer, S("\r\n"));
 	BUG_ON(writer.fault != H1_WRITER_OK);
-	exchange_answer_status(exchange, settings->redirect_status, h1_written(&writer));
+	exchange_redirect(exchange, settings->redirect_status, h1_written(&writer));
 	return true;
 }

@@ -96,7 +96,7 @@ static struct access_record given_record(void)
 		.service = S("cart"),
 		.service_port = S("80"),
 		.path = S("/cart"),
-		.version_minor = 1,
+		.protocol = 11,
 		.status = 200,
 		.request_bytes = 345,
 		.response_bytes = 800,
@@ -158,7 +158,7 @@ static void what_there_was_not_is_a_dash(void **state)
 		.wall_ns = 1795500752000000000,
 		.client = address("2001:db8::7", 1),
 		.status = 400,
-		.version_minor = 1,
+		.protocol = 11,
 	};
 
 	(void)state;
@@ -203,7 +203,7 @@ static void bytes_that_could_end_a_line_or_a_value_are_escaped(void **state)
 	(void)state;
 	given_file(ACCESS_LOG_NGINX);
 	record.target = S("/a\"b\\c\n\x7f\xc3\xa9\0 d");
-	record.version_minor = 0;
+	record.protocol = 10;
 
 	assert_non_null(strstr(line_of(&record),
 			       "] \"GET /a\\x22b\\x5Cc\\x0A\\x7F\\xC3\\xA9\\x00 d HTTP/1.0\" 200"));
