@@ -120,10 +120,17 @@ KEYS = {
                                              "`http_404`, `http_429`, `non_idempotent`, `off`"),
     "proxy-next-upstream-timeout": ("0", "no further try once that time has passed since the first one began"),
     "proxy-next-upstream-tries": ("3", "tries in all, the first one included"),
+    "proxy-protocol-header-timeout": ("5s", "time for a whole PROXY header; then the connection is closed"),
     "proxy-read-timeout": ("60", "time until a pod's response head, and longest pause within its body; then 504, or "
                                  "the response is cut. Also how long a tunnel may be idle"),
-    "proxy-real-ip-cidr": ("private addresses", "peers that are believed, with `use-forwarded-headers`"),
+    "proxy-real-ip-cidr": ("private addresses", "peers that are believed, with `use-forwarded-headers` and with "
+                                                 "`use-proxy-protocol`"),
     "proxy-send-timeout": ("60", "longest time in which a pod takes nothing of a request; then 504"),
+    "proxy-stream-next-upstream": ("true", "a connection that is passed on ([ssl-passthrough](tls.md#tls-that-is-ended-by-the-pods)) "
+                                           "goes to another pod where one cannot be connected to"),
+    "proxy-stream-next-upstream-timeout": ("600s", "but not once that time has passed"),
+    "proxy-stream-next-upstream-tries": ("3", "tries in all, the first one included; 0: no limit but 16"),
+    "proxy-stream-timeout": ("600s", "how long a connection that is passed on may be idle"),
     "retry-non-idempotent": ("false", "try POST and PATCH at another pod as well"),
     "server-tokens": ("false", "send a `Server` field with Ingot's name"),
     "upstream-keepalive-connections": ("320", "idle connections to pods that a worker keeps; 0: none"),
@@ -131,6 +138,8 @@ KEYS = {
     "upstream-keepalive-time": ("1h", "age at which a connection to a pod is not used again"),
     "upstream-keepalive-timeout": ("60", "how long an idle connection to a pod is kept"),
     "use-forwarded-headers": ("false", "believe `X-Forwarded-*` of trusted peers: see `proxy-real-ip-cidr`"),
+    "use-proxy-protocol": ("false", "every connection on the ports for HTTP and HTTPS begins with a "
+                                    "[PROXY header](proxy-protocol.md)"),
     "worker-shutdown-timeout": ("240s", "how long a worker that is told to stop may finish what is in progress; "
                                         "`--shutdown-grace-period` bounds it"),
     "force-ssl-redirect": (
@@ -248,6 +257,8 @@ ANNOTATIONS = {
                         "which is told (IGT1309)",
     "proxy-ssl-verify-depth": "how many certificates may stand between that of a pod and `ca.crt`; default: 1",
     "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
+    "ssl-passthrough": "`true`: TLS of the host is ended by its pods, with `--enable-ssl-passthrough` (else IGT1208): "
+                       "[TLS that is ended by the pods](tls.md#tls-that-is-ended-by-the-pods). The oldest Ingress of a host decides",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
 }
 

@@ -41,6 +41,8 @@ static void add_settings(struct routes_builder *builder)
 		.tls_versions = BIT(HOST_TLS_1_2) | BIT(HOST_TLS_1_3),
 		.redirect_status = 308,
 		.http2_streams = 128,
+		.proxy_header_timeout_ms = 5000,
+		.stream_idle_timeout_ms = 600000,
 	};
 	static const struct route_policy policy = {
 		.body_limit_bytes = 1 << 20,

@@ -24,6 +24,7 @@ enum check_flag {
 	DEFAULT_BACKEND,
 	DISABLE_CATCH_ALL,
 	DISABLE_EXTERNAL_NAME,
+	SSL_PASSTHROUGH,
 	STRICT,
 	MIN_LEVEL,
 	IGNORE,
@@ -58,6 +59,9 @@ static const struct flag flags[CHECK_FLAG_COUNT] = {
 		"ignore Ingresses with a default backend and no rules", GROUP_OBJECTS},
 	[DISABLE_EXTERNAL_NAME] = {"disable-svc-external-name", 0, FLAG_BOOL, "false", "",
 		"ignore Services of type ExternalName", GROUP_OBJECTS},
+	[SSL_PASSTHROUGH] = {"enable-ssl-passthrough", 0, FLAG_BOOL, "false", "",
+		"pass TLS of hosts with the annotation ssl-passthrough on to their pods",
+		GROUP_OBJECTS},
 	[STRICT] = {"strict", 0, FLAG_BOOL, "false", "",
 		"warnings too make the exit status 1", GROUP_OUTPUT},
 	[MIN_LEVEL] = {"min-level", 0, FLAG_WORD, "note", "error|warning|note",
@@ -154,6 +158,7 @@ static struct model_options model_options_of(const struct flag_value *values)
 		.watch_without_class = values[WATCH_WITHOUT_CLASS].number != 0,
 		.disable_catch_all = values[DISABLE_CATCH_ALL].number != 0,
 		.allow_external_name = values[DISABLE_EXTERNAL_NAME].number == 0,
+		.ssl_passthrough = values[SSL_PASSTHROUGH].number != 0,
 		/* as `ingot run` takes a directory */
 		.tenant_destinations_free = true,
 	};

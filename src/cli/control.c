@@ -64,6 +64,7 @@ static void fill_model_options(struct model_options *model, const struct run_fla
 		.default_certificate = text(flags, RUN_DEFAULT_SSL_CERTIFICATE),
 		.ingress_class_by_name = run_flags_has(flags, RUN_INGRESS_CLASS_BY_NAME),
 		.watch_without_class = run_flags_has(flags, RUN_WATCH_WITHOUT_CLASS),
+		.ssl_passthrough = run_flags_has(flags, RUN_ENABLE_SSL_PASSTHROUGH),
 		.disable_catch_all = run_flags_has(flags, RUN_DISABLE_CATCH_ALL),
 		.allow_external_name = !run_flags_has(flags, RUN_DISABLE_EXTERNAL_NAME),
 		/* a directory is trusted by who starts Ingot on it (security spec, M6) */

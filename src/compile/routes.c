@@ -90,6 +90,10 @@ static void add_settings(struct routes_compiler *compiler)
 		.client_stall_timeout_ms = CLIENT_STALL_TIMEOUT_MS,
 		.tunnel_idle_timeout_ms = TUNNEL_IDLE_AS_ROUTE,
 		.drain_timeout_ms = from->drain_timeout_ms,
+		.proxy_header_timeout_ms = from->proxy_header_timeout_ms,
+		.stream_idle_timeout_ms = from->stream_idle_timeout_ms,
+		.stream_retry_timeout_ms = from->stream_retry_timeout_ms,
+		.stream_tries = from->stream_tries,
 		.underscores_in_headers = from->underscores_in_headers,
 		.ignore_invalid_headers = from->ignore_invalid_headers,
 		.use_forwarded_headers = from->use_forwarded_headers,
@@ -104,6 +108,8 @@ static void add_settings(struct routes_compiler *compiler)
 		.retry_non_idempotent = from->retry_non_idempotent,
 		.ssl_reject_handshake = from->ssl_reject_handshake,
 		.ssl_session_tickets = from->ssl_session_tickets,
+		.use_proxy_protocol = from->use_proxy_protocol,
+		.stream_retry = from->stream_retry,
 		.use_http2 = from->use_http2,
 		.tls_versions = (uint8_t)from->tls_versions,
 		.redirect_status = (uint16_t)from->http_redirect_code,
@@ -271,6 +277,22 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 		routes_builder_set_tls(&compiler->builder, index, &tls);
 }
 
+/* Where TLS would be passed on to: as routes_root finds it. */
+static bool leads_on(const struct routes_entry *entries, uint32_t count)
+{
+	const struct route *root = NULL;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct route *route = &entries[i].route;
+
+		if (entries[i].path.len != 1 || route->implicit)
+			continue;
+		if (root == NULL || route->path_type == ROUTE_PREFIX)
+			root = route;
+	}
+	return root != NULL && root->answer == ROUTE_PROXY;
+}
+
 static void add_host(struct routes_compiler *compiler, const struct model_host *host)
 {
 	bool is_wildcard = span_starts_with(host->by_name.key, S("*."));
@@ -288,6 +310,9 @@ static void add_host(struct routes_compiler *compiler, const struct model_host *
 					is_wildcard ? HOST_ONE_LABEL : HOST_EXACT,
 					compiler->entries, count);
 	add_tls(compiler, host, index);
+	/* an upstream that could get no number has no endpoints to be passed on to */
+	if (host->passthrough && leads_on(compiler->entries, count))
+		routes_builder_set_passthrough(&compiler->builder, index);
 }
 
 /* What the host had and has no more rests; what it has now is remembered. */

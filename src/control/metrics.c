@@ -83,6 +83,17 @@ static void write_downstream(const struct worker_counters *sum, struct buf *out)
 		sum->downstream_bytes_out);
 }
 
+static void write_passthrough(const struct worker_counters *sum, struct buf *out)
+{
+	counter(out, "ingot_passthroughs_total",
+		"Client connections of TLS that were passed on as they are", sum->passthroughs);
+	gauge(out, "ingot_passthroughs", "Those of them that are open", sum->passthroughs_now);
+	counter(out, "ingot_passthrough_received_bytes_total", "Bytes received from their clients",
+		sum->passthrough_bytes_in);
+	counter(out, "ingot_passthrough_sent_bytes_total", "Bytes sent to their clients",
+		sum->passthrough_bytes_out);
+}
+
 static void write_upstream(const struct worker_counters *sum, struct buf *out)
 {
 	states(out, "ingot_upstream_connections",
@@ -103,6 +114,7 @@ static void write_upstream(const struct worker_counters *sum, struct buf *out)
 		sum->upstream_bytes_out);
 	counter(out, "ingot_tunnels_total", "Upgraded connections", sum->tunnels);
 	gauge(out, "ingot_tunnels", "Upgraded connections that are open", sum->tunnels_now);
+	write_passthrough(sum, out);
 	counter(out, "ingot_names_resolved_total",
 		"Look-ups of ExternalName hosts that gave addresses", sum->names_resolved);
 	counter(out, "ingot_names_failed_total", "Look-ups of ExternalName hosts that failed",

@@ -78,20 +78,18 @@ static char lower(char byte)
 	return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
 }
 
-/* Security spec, T3. */
-static enum tls_hello_status level_name(struct tls_hello *hello, struct span name)
+size_t tls_hello_level_name(struct span sent, char level[static TLS_SERVER_NAME_MAX + 1])
 {
-	if (name.len > 0 && name.ptr[name.len - 1] == '.')
-		name.len--;
-	if (name.len == 0 || name.len > TLS_SERVER_NAME_MAX)
-		return TLS_HELLO_BAD_NAME;
-	for (size_t i = 0; i < name.len; i++) {
-		hello->name[i] = lower(name.ptr[i]);
-		if (!is_name_byte(hello->name[i]))
-			return TLS_HELLO_BAD_NAME;
+	if (sent.len > 0 && sent.ptr[sent.len - 1] == '.')
+		sent.len--;
+	if (sent.len > TLS_SERVER_NAME_MAX)
+		return 0;
+	for (size_t i = 0; i < sent.len; i++) {
+		level[i] = lower(sent.ptr[i]);
+		if (!is_name_byte(level[i]))
+			return 0;
 	}
-	hello->server_name = span_make(hello->name, name.len);
-	return TLS_HELLO_OK;
+	return sent.len;
 }
 
 static enum tls_hello_status read_name(struct tls_hello *hello, SSL *ssl)
@@ -109,7 +107,8 @@ static enum tls_hello_status read_name(struct tls_hello *hello, SSL *ssl)
 	name = take_vector(&list, 2);
 	if (list.bad || type != NAME_TYPE_HOST || list.rest.len > 0)
 		return TLS_HELLO_BAD;
-	return level_name(hello, name);
+	hello->server_name = span_make(hello->name, tls_hello_level_name(name, hello->name));
+	return hello->server_name.len == 0 ? TLS_HELLO_BAD_NAME : TLS_HELLO_OK;
 }
 
 static bool has_scheme(struct span schemes, unsigned scheme)

@@ -23,6 +23,9 @@ struct tls_hello {
 	char name[TLS_SERVER_NAME_MAX + 1];
 };
 
+/* A name as a client sent it, in the form of server_name; its length; 0: it is none (security spec, T3). */
+size_t tls_hello_level_name(struct span sent, char level[static TLS_SERVER_NAME_MAX + 1]);
+
 enum tls_hello_status { TLS_HELLO_OK, TLS_HELLO_BAD_NAME, TLS_HELLO_BAD };
 
 /* private to tls*.c: within libssl's callback for the first message. */

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/bug.h"
 #include "io/pipe_pool.h"
 #include "io/socket.h"
 #include "io/tls.h"
@@ -112,6 +113,33 @@ ssize_t transport_read(struct transport *transport, char *bytes, size_t size)
 	if ((size_t)got < size && !transport->peer_done)
 		transport->can_read = false;
 	return got;
+}
+
+ssize_t transport_peek(struct transport *transport, char *bytes, size_t size)
+{
+	ssize_t got;
+
+	BUG_ON(transport->tls != NULL);
+	do
+		got = recv(transport->source.fd, bytes, size, MSG_PEEK);
+	while (got == -1 && errno == EINTR);
+	if (got == 0)
+		transport->peer_done = true;
+	if (got != -1)
+		return got;
+	transport->can_read = false;
+	return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_AGAIN : TRANSPORT_BROKEN;
+}
+
+bool transport_skip(struct transport *transport, size_t count)
+{
+	ssize_t got;
+
+	/* MSG_TRUNC: TCP drops them without a copy (tcp(7)) */
+	do
+		got = recv(transport->source.fd, NULL, count, MSG_TRUNC);
+	while (got == -1 && errno == EINTR);
+	return got == (ssize_t)count;
 }
 
 /* Pieces that are small together leave as one: copying them costs less than the kernel's own walk over

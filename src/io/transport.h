@@ -68,6 +68,13 @@ void transport_note(struct transport *transport, uint32_t events);
  * ends without the peer saying so is BROKEN, for anybody could have cut it: transport_is_cut. Writing goes on. */
 ssize_t transport_read(struct transport *transport, char *bytes, size_t size);
 
+/* Looks at what has come without taking it: as many bytes as there are, up to size, from the first that was not taken;
+ * else as transport_read. Of plain ones alone. More is there at the next edge, and not before. */
+ssize_t transport_peek(struct transport *transport, char *bytes, size_t size);
+
+/* Takes bytes that were looked at. False: the connection broke meanwhile. TCP alone. */
+bool transport_skip(struct transport *transport, size_t count);
+
 /* At least one byte of the pieces; TRANSPORT_AGAIN: none of them; TRANSPORT_BROKEN with errno. Who has written a part
  * begins the next write with the rest, unchanged: over TLS it may be encrypted already. All of it counts
  * as written once the kernel has all of it. */

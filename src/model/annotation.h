@@ -34,6 +34,7 @@ struct annotation_verdict {
 	bool ssl_redirect; /* over what the ConfigMap says */
 	bool force_ssl_redirect;
 	struct span backend_protocol;
+	struct span ssl_passthrough;
 	struct proxy_ssl_texts proxy_ssl;
 	struct auth_tls_texts auth_tls;
 };

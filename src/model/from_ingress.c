@@ -8,6 +8,7 @@
 #include "model/class.h"
 #include "model/client_certificate.h"
 #include "model/host.h"
+#include "model/passthrough.h"
 #include "model/rule_text.h"
 #include "model/upstream.h"
 #include "model/upstream_protocol.h"
@@ -233,6 +234,7 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 		intent->denied = verdict.denied;
 		intent->ssl_redirect = verdict.ssl_redirect;
 		intent->force_ssl_redirect = verdict.force_ssl_redirect;
+		passthrough_read(build, intent, verdict.ssl_passthrough);
 		upstream_protocol_read(build, intent, &verdict);
 		client_certificate_read(build, intent, &verdict.auth_tls);
 		add_default(build, intent);

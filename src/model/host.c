@@ -8,6 +8,7 @@
 #include "model/annotation.h"
 #include "model/certificate.h"
 #include "model/client_certificate.h"
+#include "model/passthrough.h"
 #include "model/upstream.h"
 
 enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */
@@ -412,6 +413,7 @@ static void make_routes(struct build *build, struct host *host)
 	host->model.route_count = making.count = 1;
 	list_for_each (link, &host->mentions)
 		add_mention(&making, container_of(link, struct mention, of_host));
+	passthrough_decide(build, host);
 	map_fini(&making.taken);
 }
 

@@ -47,6 +47,9 @@ enum upstream_speech {
 	UPSTREAM_SPEAKS_NOT_YET, /* something that Ingot does not: requests get 503 */
 };
 
+/* Whether TLS of its hosts is to go to endpoints as it is. */
+enum passthrough_wish { PASSTHROUGH_UNSAID, PASSTHROUGH_NO, PASSTHROUGH_YES };
+
 /* An object is named, which may be there or not: a Service by a backend, a Secret by spec.tls. */
 struct object_use {
 	struct list of_object; /* in build.intents_by_service or intents_by_secret */
@@ -76,6 +79,7 @@ struct intent {
 	uint32_t held_count;
 	struct certificate **certificates; /* held */
 	uint32_t certificate_count;
+	enum passthrough_wish passthrough;
 	bool ssl_redirect; /* annotations over the ConfigMap */
 	bool force_ssl_redirect;
 	bool decides_client;             /* auth-tls-secret */

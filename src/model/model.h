@@ -30,6 +30,7 @@ struct model_options {
 	bool watch_without_class;
 	bool disable_catch_all;
 	bool allow_external_name; /* --disable-svc-external-name turns it off */
+	bool ssl_passthrough;     /* --enable-ssl-passthrough */
 	bool tenant_destinations_free; /* endpoints may be loopback and the like: a directory is trusted */
 	struct span
 		default_certificate; /* --default-ssl-certificate "namespace/name"; empty: none */
@@ -53,6 +54,10 @@ struct model_settings {
 	uint32_t upstream_keepalive_time_ms;
 	uint32_t upstream_keepalive_requests;
 	uint32_t drain_timeout_ms;
+	uint32_t proxy_header_timeout_ms;
+	uint32_t stream_idle_timeout_ms;
+	uint32_t stream_retry_timeout_ms;
+	uint32_t stream_tries;
 	bool underscores_in_headers;
 	bool ignore_invalid_headers;
 	bool use_forwarded_headers;
@@ -68,6 +73,8 @@ struct model_settings {
 	bool force_ssl_redirect;
 	bool ssl_reject_handshake;
 	bool ssl_session_tickets;
+	bool use_proxy_protocol;
+	bool stream_retry;
 	bool use_http2;
 	bool hsts;
 	bool hsts_include_subdomains;
@@ -217,6 +224,7 @@ struct model_host {
 	/* By kind; NULL: none. Both NULL: those of the host for everything else serve. */
 	const struct model_certificate *certificates[MODEL_KEY_KIND_COUNT];
 	struct model_client_tls client;
+	bool passthrough; /* TLS goes to the endpoints of its "/" as it is, and is not ended here */
 };
 
 struct model {

@@ -112,6 +112,11 @@ void settings_default(struct config *config, struct arena *arena)
 				.upstream_keepalive_time_ms = 3600000,
 				.upstream_keepalive_requests = 10000,
 				.drain_timeout_ms = 240000,
+				.proxy_header_timeout_ms = 5000,
+				.stream_idle_timeout_ms = 600000,
+				.stream_retry_timeout_ms = 600000,
+				.stream_tries = 3,
+				.stream_retry = true,
 				.ignore_invalid_headers = true,
 				.generate_request_id = true,
 				.access_log = true,
@@ -480,13 +485,19 @@ static void read_key(struct reading *reading, const struct config_map *map, stru
 /* A switch that trusts and no list: said once, since ingress-nginx would trust everybody. */
 static void report_trust(const struct reading *reading, const struct config_map *map)
 {
-	if (!reading->config->settings.use_forwarded_headers || reading->has_networks)
+	const struct model_settings *settings = &reading->config->settings;
+
+	if (reading->has_networks ||
+	    (!settings->use_forwarded_headers && !settings->use_proxy_protocol))
 		return;
 	diagnostics_add(reading->build->diagnostics, DIAGNOSTIC_TRUST_PRIVATE, &map->object,
 			S("data"),
-			"forwarded headers are trusted from private addresses alone, because "
+			"%s are trusted from private addresses alone, because "
 			"proxy-real-ip-cidr is not set; write for example proxy-real-ip-cidr: "
-			"\"203.0.113.0/24\"");
+			"\"203.0.113.0/24\"",
+			!settings->use_proxy_protocol     ? "forwarded headers"
+			: settings->use_forwarded_headers ? "PROXY and forwarded headers"
+							  : "PROXY headers");
 }
 
 void settings_read(struct build *build, const struct config_map *map, struct config *config)

@@ -75,6 +75,16 @@ enum upstream_speech upstream_protocol_of(const struct intent *intent,
 	return upstream_protocol_is_secure(said) ? UPSTREAM_SPEAKS_HTTPS : UPSTREAM_SPEAKS_HTTP;
 }
 
+/* What comes in clear goes to endpoints that end TLS themselves (compat spec, 17.6). That nobody verifies them matters
+ * little to what came in clear. */
+static void speak_tls_where_it_is_passed_on(struct intent *intent)
+{
+	if (intent->passthrough != PASSTHROUGH_YES || intent->speech == UPSTREAM_SPEAKS_NOT_YET)
+		return;
+	intent->tells_unverified = intent->speech != UPSTREAM_SPEAKS_HTTPS;
+	intent->speech = UPSTREAM_SPEAKS_HTTPS;
+}
+
 /*
  * proxy-ssl-*
  */
@@ -266,6 +276,7 @@ void upstream_protocol_read(struct build *build, struct intent *intent,
 {
 	intent->tls = default_tls;
 	read_protocol(build, intent, verdict->backend_protocol);
+	speak_tls_where_it_is_passed_on(intent);
 	read_tls(build, intent, &verdict->proxy_ssl);
 }
 

@@ -360,11 +360,10 @@ static void add_json_stages(struct access_log *log, const struct access_record *
 	add(log, S("}"));
 }
 
-static void add_json(struct access_log *log, const struct access_record *r)
+static void add_json_begin(struct access_log *log, const struct access_record *r)
 {
 	char time[CLOCK_RFC3339_SIZE];
 	char address[IP_TEXT_SIZE];
-	size_t query = span_find(r->target, '?');
 
 	add(log, S("{\"time\":\""));
 	add(log, span_make(time, clock_rfc3339(time, r->wall_ns)));
@@ -372,6 +371,29 @@ static void add_json(struct access_log *log, const struct access_record *r)
 	add_json_text(log, "request_id", r->request_id);
 	add_json_text(log, "client.address", span_make(address, ip_write(address, &r->client.ip)));
 	add_json_number(log, "client.port", r->client.port);
+}
+
+static void add_json_route(struct access_log *log, const struct access_record *r)
+{
+	add_json_text(log, "k8s.namespace.name", r->namespace);
+	add_json_text(log, "ingress", r->ingress);
+	add_json_text(log, "http.route", r->path);
+	add_json_text(log, "service", r->service);
+	add_json_text(log, "service_port", r->service_port);
+}
+
+static void add_json_end(struct access_log *log, const struct access_record *r)
+{
+	add_json_text(log, "reason", r->reason);
+	add_json_number(log, "generation", r->generation);
+	add(log, S("}\n"));
+}
+
+static void add_json(struct access_log *log, const struct access_record *r)
+{
+	size_t query = span_find(r->target, '?');
+
+	add_json_begin(log, r);
 	add_json_text(log, "http.request.method", r->method);
 	add_json_text(log, "url.scheme", S("http"));
 	add_json_text(log, "server.address", r->host);
@@ -382,28 +404,70 @@ static void add_json(struct access_log *log, const struct access_record *r)
 	add_json_number(log, "http.request.size", r->request_bytes);
 	add_json_text(log, "user_agent.original", r->user_agent);
 	add_json_text(log, "http.request.referrer", r->referer);
-	add_json_text(log, "k8s.namespace.name", r->namespace);
-	add_json_text(log, "ingress", r->ingress);
-	add_json_text(log, "http.route", r->path);
-	add_json_text(log, "service", r->service);
-	add_json_text(log, "service_port", r->service_port);
+	add_json_route(log, r);
 	add_json_attempts(log, r);
 	add_json_seconds(log, "duration", r->duration_us);
 	add_json_stages(log, r);
-	add_json_text(log, "reason", r->reason);
-	add_json_number(log, "generation", r->generation);
-	add(log, S("}\n"));
+	add_json_end(log, r);
+}
+
+static void add_nginx_stream(struct access_log *log, const struct access_record *r)
+{
+	add(log, S("["));
+	add_ip(log, &r->client.ip);
+	add(log, S("] ["));
+	add(log, time_text(log, r->wall_ns));
+	add(log, S("] TCP "));
+	add_number(log, r->status);
+	add(log, S(" "));
+	add_number(log, r->response_bytes);
+	add(log, S(" "));
+	add_number(log, r->request_bytes);
+	add(log, S(" "));
+	add_seconds(log, r->duration_us);
+	add(log, S("\n"));
+}
+
+static void add_json_stream(struct access_log *log, const struct access_record *r)
+{
+	add_json_begin(log, r);
+	add_json_text(log, "network.transport", S("tcp"));
+	add_json_text(log, "server.address", r->host);
+	add_json_number(log, "bytes_sent", r->response_bytes);
+	add_json_number(log, "bytes_received", r->request_bytes);
+	add_json_route(log, r);
+	add_json_attempts(log, r);
+	add_json_seconds(log, "duration", r->duration_us);
+	add_json_end(log, r);
+}
+
+/* Room for a line. False: there is no log. */
+static bool begin_line(struct access_log *log)
+{
+	if (log->fd == -1)
+		return false;
+	if (sizeof(log->buffer) - log->used < LINE_MAX_BYTES)
+		access_log_flush(log);
+	log->lines++;
+	return true;
 }
 
 void access_log_add(struct access_log *log, const struct access_record *record)
 {
-	if (log->fd == -1)
+	if (!begin_line(log))
 		return;
-	if (sizeof(log->buffer) - log->used < LINE_MAX_BYTES)
-		access_log_flush(log);
 	if (log->format == ACCESS_LOG_JSON)
 		add_json(log, record);
 	else
 		add_nginx(log, record);
-	log->lines++;
+}
+
+void access_log_add_stream(struct access_log *log, const struct access_record *record)
+{
+	if (!begin_line(log))
+		return;
+	if (log->format == ACCESS_LOG_JSON)
+		add_json_stream(log, record);
+	else
+		add_nginx_stream(log, record);
 }

@@ -77,5 +77,9 @@ void access_log_switch(struct access_log *log, int fd);
 
 void access_log_add(struct access_log *log, const struct access_record *record);
 
+/* A connection that is passed on as it is: what is about HTTP is empty. status as nginx has it for streams;
+ * request_bytes came from the client, response_bytes went to it; host: the name it asked for. */
+void access_log_add_stream(struct access_log *log, const struct access_record *record);
+
 /* Writes what was gathered. */
 void access_log_flush(struct access_log *log);

@@ -54,7 +54,7 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 }
 
 /* Which of the kernel's reasons say that the machine is at its end, and not the endpoint. */
-static enum fault connect_fault(int reason)
+enum fault attempt_connect_fault(int reason)
 {
 	if (socket_is_exhausted(reason))
 		return FAULT_OUT_OF_DESCRIPTORS;
@@ -116,7 +116,7 @@ static void connect_to(struct exchange *exchange, const struct endpoint_record *
 	if (upstream == NULL)
 		upstream = upstream_open(worker, endpoint, tls, exchange);
 	if (upstream == NULL) {
-		attempt_fail(exchange, connect_fault(errno));
+		attempt_fail(exchange, attempt_connect_fault(errno));
 		return;
 	}
 	bind_upstream(exchange, upstream);
@@ -290,7 +290,7 @@ static enum fault look_at_connected(struct upstream *upstream)
 		return FAULT_NONE;
 	reason = socket_connect_result(upstream->transport.source.fd);
 	if (reason != 0)
-		return connect_fault(reason);
+		return attempt_connect_fault(reason);
 	fault = handshake_fault(&upstream->transport);
 	if (fault != FAULT_NONE)
 		return fault;

@@ -8,6 +8,9 @@
 
 struct exchange;
 
+/* What errno of a connection that did not come about means. */
+enum fault attempt_connect_fault(int reason);
+
 /* The exchange is ROUTING and its route leads to an upstream. */
 void attempt_start(struct exchange *exchange);
 

@@ -6,6 +6,8 @@
 #include "base/bug.h"
 #include "proxy/downstream_h1.h"
 #include "proxy/downstream_h2.h"
+#include "proxy/opening.h"
+#include "proxy/passthrough.h"
 #include "proxy/worker.h"
 
 /* Security spec, 7.1. */
@@ -29,9 +31,11 @@ static void count_client(const struct downstream *downstream, int64_t change)
 	struct worker_counters *counters = downstream->worker->counters;
 
 	switch ((enum downstream_state)downstream->state) {
+	case DOWNSTREAM_OPENING:
 	case DOWNSTREAM_IDLE:
 		counters->downstream_idle_now += change;
 		break;
+	case DOWNSTREAM_PASSING:
 	case DOWNSTREAM_BUSY:
 		counters->downstream_active_now += change;
 		break;
@@ -50,22 +54,52 @@ void downstream_move(struct downstream *downstream, enum downstream_state to)
 	list_add_last(&downstream->worker->clients[to], &downstream->link);
 }
 
-static int open_transport(struct downstream *downstream, const struct listener *listener, int fd)
+static int open_transport(struct downstream *downstream, int fd)
 {
-	struct worker *worker = listener->worker;
+	struct worker *worker = downstream->worker;
 
-	if (listener->kind == LISTENER_PLAIN)
+	if (!downstream->by_tls || downstream->opening != OPENING_DONE)
 		return transport_open(&downstream->transport, worker->loop, fd, on_ready);
 	return transport_open_server_tls(&downstream->transport, worker->loop, fd, on_ready,
 					 certificate_store_server(worker->certificates));
 }
 
+static void await_head(struct downstream *downstream)
+{
+	const struct table_settings *settings = worker_settings(downstream->worker);
+
+	downstream_arm(downstream, settings == NULL ? WORKER_HEAD_TIMEOUT_MS
+						    : settings->client_header_timeout_ms);
+}
+
+/* It is counted and in the list of its state from now on. */
+static void start(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	downstream->state = downstream->opening == OPENING_DONE ? DOWNSTREAM_IDLE
+								: DOWNSTREAM_OPENING;
+	worker->counters->downstream_accepted++;
+	worker->client_count++;
+	count_client(downstream, 1);
+	list_add_last(&worker->clients[downstream->state], &downstream->link);
+	if (downstream->opening == OPENING_DONE)
+		await_head(downstream);
+	else
+		opening_start(downstream);
+}
+
 void downstream_open(const struct listener *listener, int fd, const struct ip_port *peer)
 {
 	struct worker *worker = listener->worker;
-	const struct table_settings *settings = worker_settings(worker);
-	struct downstream *downstream = slab_take(&worker->downstreams);
+	enum opening opening = opening_first(listener);
+	struct downstream *downstream;
 
+	if (opening == OPENING_HEADER && !opening_admits(worker, peer)) {
+		close(fd);
+		return;
+	}
+	downstream = slab_take(&worker->downstreams);
 	if (downstream == NULL && downstream_give_up(worker))
 		downstream = slab_take(&worker->downstreams);
 	if (downstream == NULL) {
@@ -76,21 +110,18 @@ void downstream_open(const struct listener *listener, int fd, const struct ip_po
 	*downstream = (struct downstream){.worker = worker,
 					  .client.connection = downstream,
 					  .peer = *peer,
-					  .local_port = listener->port};
+					  .local_port = listener->port,
+					  .opening = (uint8_t)opening,
+					  .by_tls = listener->kind == LISTENER_TLS};
 	list_init(&downstream->link);
 	timer_init(&downstream->client.timer, on_expired);
-	if (open_transport(downstream, listener, fd) == -1) {
+	if (open_transport(downstream, fd) == -1) {
 		worker->counters->downstream_refused++;
 		slab_give(&worker->downstreams, downstream);
 		close(fd);
 		return;
 	}
-	worker->counters->downstream_accepted++;
-	worker->client_count++;
-	count_client(downstream, 1);
-	list_add_last(&worker->clients[DOWNSTREAM_IDLE], &downstream->link);
-	downstream_arm(downstream, settings == NULL ? WORKER_HEAD_TIMEOUT_MS
-						    : settings->client_header_timeout_ms);
+	start(downstream);
 }
 
 /* What is left in the buffer came for no request, but it came. */
@@ -110,7 +141,8 @@ void downstream_close(struct downstream *downstream)
 {
 	struct worker *worker = downstream->worker;
 
-	BUG_ON(downstream->client.exchange != NULL || downstream->h2 != NULL);
+	BUG_ON(downstream->client.exchange != NULL || downstream->h2 != NULL ||
+	       (downstream->state == DOWNSTREAM_PASSING && downstream->passthrough != NULL));
 	count_client(downstream, -1);
 	list_remove(&downstream->link);
 	timer_stop(worker->timers, &downstream->client.timer);
@@ -136,6 +168,17 @@ static void close_idle(struct downstream *downstream)
 		downstream_close(downstream);
 }
 
+/* Who has not even begun goes when nobody else can. */
+static bool give_up_opening(struct worker *worker)
+{
+	struct list *first = list_first(&worker->clients[DOWNSTREAM_OPENING]);
+
+	if (first == NULL)
+		return false;
+	downstream_close(container_of(first, struct downstream, link));
+	return true;
+}
+
 bool downstream_give_up(struct worker *worker)
 {
 	unsigned looks = 0;
@@ -151,14 +194,15 @@ bool downstream_give_up(struct worker *worker)
 		if (++looks == GIVE_UP_LOOKS)
 			break;
 	}
-	return false;
+	return give_up_opening(worker);
 }
 
 void downstream_drain(struct downstream *downstream)
 {
 	if (downstream->h2 != NULL)
 		downstream_h2_drain(downstream);
-	else if (downstream->state == DOWNSTREAM_IDLE &&
+	else if ((downstream->state == DOWNSTREAM_IDLE ||
+		  downstream->state == DOWNSTREAM_OPENING) &&
 		 !transport_has_news(&downstream->transport))
 		downstream_close(downstream);
 }
@@ -167,6 +211,8 @@ void downstream_cut(struct downstream *downstream)
 {
 	if (downstream->h2 != NULL)
 		downstream_h2_cut(downstream);
+	else if (downstream->state == DOWNSTREAM_PASSING)
+		passthrough_cut(downstream->passthrough);
 	else if (downstream->state == DOWNSTREAM_BUSY)
 		downstream_h1_cut(downstream);
 	else
@@ -232,6 +278,29 @@ static void on_idle(struct downstream *downstream)
 		downstream_h1_begin(downstream);
 }
 
+void downstream_begin(struct downstream *downstream)
+{
+	struct worker *worker = downstream->worker;
+
+	downstream->opening = OPENING_DONE;
+	if (worker->draining && !transport_has_news(&downstream->transport)) {
+		downstream_close(downstream);
+		return;
+	}
+	if (downstream->by_tls &&
+	    transport_start_server_tls(&downstream->transport, worker->loop,
+				       certificate_store_server(worker->certificates)) == -1) {
+		worker->counters->downstream_refused++;
+		downstream_close(downstream);
+		return;
+	}
+	downstream_move(downstream, DOWNSTREAM_IDLE);
+	await_head(downstream);
+	if (downstream->by_tls)
+		transport_note(&downstream->transport, 0);
+	on_idle(downstream);
+}
+
 static void on_ready(struct loop_source *source, uint32_t events)
 {
 	struct downstream *downstream = container_of(source, struct downstream, transport.source);
@@ -242,6 +311,12 @@ static void on_ready(struct loop_source *source, uint32_t events)
 		return;
 	}
 	switch ((enum downstream_state)downstream->state) {
+	case DOWNSTREAM_OPENING:
+		opening_on_ready(downstream);
+		break;
+	case DOWNSTREAM_PASSING:
+		passthrough_on_client(downstream->passthrough, events);
+		break;
 	case DOWNSTREAM_IDLE:
 		on_idle(downstream);
 		break;
@@ -262,6 +337,10 @@ static void on_expired(struct timer *timer)
 
 	if (downstream->h2 != NULL)
 		downstream_h2_on_expired(downstream);
+	else if (downstream->state == DOWNSTREAM_OPENING)
+		opening_on_expired(downstream);
+	else if (downstream->state == DOWNSTREAM_PASSING)
+		passthrough_on_expired(downstream->passthrough);
 	else if (downstream->state == DOWNSTREAM_BUSY)
 		downstream_h1_on_expired(downstream);
 	else

@@ -5,6 +5,8 @@
  * It owns its transport; buffers and exchanges only while requests are in progress, so that an idle connection costs
  * this struct, what the protocol must remember, and no more.
  *
+ *   OPENING ---> PASSING   what comes before the protocol (opening.h); TLS that is ended elsewhere (passthrough.h)
+ *     |           |
  *   IDLE <--> BUSY         no request is in progress; at least one is
  *     |         +-----> LINGERING       the last is out, but the client may still be sending
  *     +---------+-----------+---> closed
@@ -23,8 +25,11 @@
 struct worker;
 struct listener;
 struct downstream_h2;
+struct passthrough;
 
 enum downstream_state {
+	DOWNSTREAM_OPENING,
+	DOWNSTREAM_PASSING,
 	DOWNSTREAM_IDLE,
 	DOWNSTREAM_BUSY,
 	DOWNSTREAM_LINGERING,
@@ -38,13 +43,20 @@ struct downstream {
 	struct list link; /* in worker->clients[state] */
 	struct worker *worker;
 	struct downstream_h2 *h2; /* NULL while it speaks HTTP/1.1 */
-	struct iobuf *in;         /* of HTTP/1.1; NULL while idle */
-	struct ip_port peer;
+	union {
+		struct iobuf *in;                /* of HTTP/1.1; NULL while idle */
+		struct passthrough *passthrough; /* in PASSING */
+	};
+	struct ip_port
+		peer; /* the client, as a PROXY header has it where there is one; so the next */
 	uint16_t local_port;
 	uint16_t lingered_kib;
 	uint32_t requests; /* exchanges so far */
 	uint8_t state;     /* enum downstream_state; moved by downstream_move alone */
 	uint8_t blank; /* while idle: bytes of an empty line that came before the next head, 0 to 2 */
+	uint8_t opening;     /* enum opening; in OPENING */
+	bool by_tls : 1;     /* the listener's kind */
+	bool is_fronted : 1; /* a PROXY header said whose connection it is */
 };
 
 static_assert(sizeof(struct downstream) <= 160, "an idle connection is small");
@@ -65,6 +77,9 @@ void downstream_cut(struct downstream *downstream);
 /* The worker drains, and the connection is older than that: it ends as soon as no request is in progress. */
 void downstream_drain(struct downstream *downstream);
 
+/* What came before it has come: the protocol begins. The connection may be gone afterwards. */
+void downstream_begin(struct downstream *downstream);
+
 /* For the protocols. */
 void downstream_move(struct downstream *downstream, enum downstream_state to);
 void downstream_arm(struct downstream *downstream, uint32_t delay_ms);
@@ -75,6 +90,12 @@ void downstream_linger(struct downstream *downstream);
 
 /* A reset: the client must not take what it got for complete. */
 void downstream_reset(struct downstream *downstream);
+
+/* Whether the load balancer in front has ended TLS, or seems to (compat spec, 13.3). */
+static inline bool client_is_behind_https(const struct client *client)
+{
+	return client->connection->is_fronted && client->connection->local_port == 443;
+}
 
 static inline bool client_is_tls(const struct client *client)
 {

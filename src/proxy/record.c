@@ -13,10 +13,9 @@ static uint32_t us_since(const struct exchange *exchange, uint64_t then_ns)
 	return us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
 }
 
-static void fill_route(const struct exchange *exchange, struct access_record *record)
+void record_set_route(struct access_record *record, const struct routes *routes,
+		      const struct route *route)
 {
-	const struct routes *routes = &exchange->table->routes;
-	const struct route *route = exchange->route;
 	const struct route_object *object;
 
 	record->generation = routes->header->generation;
@@ -98,7 +97,7 @@ static void write_log(struct exchange *exchange, uint64_t request_bytes, uint32_
 	};
 
 	if (exchange->table != NULL)
-		fill_route(exchange, &record);
+		record_set_route(&record, &exchange->table->routes, exchange->route);
 	worker_log(exchange->worker, &record);
 }
 

@@ -18,6 +18,7 @@
 #include "proxy/downstream_h2.h"
 #include "proxy/downstream_stream.h"
 #include "proxy/exchange.h"
+#include "proxy/passthrough.h"
 #include "proxy/pattern_store.h"
 #include "proxy/upstream.h"
 #include "proxy/upstream_tls.h"
@@ -54,6 +55,13 @@ void worker_log(struct worker *worker, const struct access_record *record)
 		timer_start(worker->timers, &worker->log_timer, LOG_FLUSH_MS);
 }
 
+void worker_log_stream(struct worker *worker, const struct access_record *record)
+{
+	access_log_add_stream(&worker->log, record);
+	if (!timer_is_running(&worker->log_timer))
+		timer_start(worker->timers, &worker->log_timer, LOG_FLUSH_MS);
+}
+
 bool worker_make_room(struct worker *worker)
 {
 	return conn_pool_give_up(&worker->pool) || downstream_give_up(worker);
@@ -73,6 +81,8 @@ static void close_idle_clients(struct loop_task *task)
 		loop_defer(worker->loop, task);
 		return;
 	}
+	list_for_each_safe (link, &worker->clients[DOWNSTREAM_OPENING])
+		downstream_drain(container_of(link, struct downstream, link));
 	list_for_each_safe (link, &worker->clients[DOWNSTREAM_IDLE])
 		downstream_drain(container_of(link, struct downstream, link));
 	list_for_each_safe (link, &worker->clients[DOWNSTREAM_BUSY])
@@ -301,6 +311,7 @@ static void init_memory(struct worker *worker)
 	slab_init(&worker->h2_downstreams, sizeof(struct downstream_h2), PER_BLOCK, most);
 	slab_init(&worker->streams, sizeof(struct downstream_stream), PER_BLOCK, most);
 	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
+	slab_init(&worker->passthroughs, sizeof(struct passthrough), EXCHANGES_PER_BLOCK, most);
 	slab_init(&worker->exchanges, sizeof(struct exchange), EXCHANGES_PER_BLOCK, most);
 	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
 	pipe_pool_init(&worker->pipes, most / CLIENTS_PER_PIPE + 1);
@@ -351,8 +362,11 @@ static void init_parts(struct worker *worker)
 static void end_clients(struct worker *worker)
 {
 	/* a cut exchange leaves its connection lingering: those come last */
-	static const enum downstream_state order[] = {DOWNSTREAM_IDLE, DOWNSTREAM_BUSY,
+	static const enum downstream_state order[] = {DOWNSTREAM_OPENING, DOWNSTREAM_PASSING,
+						      DOWNSTREAM_IDLE, DOWNSTREAM_BUSY,
 						      DOWNSTREAM_LINGERING};
+
+	static_assert(sizeof(order) / sizeof(order[0]) == DOWNSTREAM_STATE_COUNT, "all of them");
 	struct list *link;
 
 	worker->draining = true; /* nobody is kept any more */
@@ -383,6 +397,7 @@ static void fini_parts(struct worker *worker)
 	slab_fini(&worker->streams);
 	slab_fini(&worker->upstreams);
 	slab_fini(&worker->exchanges);
+	slab_fini(&worker->passthroughs);
 	iobuf_pool_fini(&worker->iobufs);
 	pipe_pool_fini(&worker->pipes);
 	if (channel_is_open(&worker->control_channel))

@@ -19,6 +19,7 @@
 #include "proxy/downstream.h"
 #include "proxy/listener.h"
 #include "proxy/names.h"
+#include "proxy/opening.h"
 #include "proxy/tables.h"
 #include "stats/stats.h"
 
@@ -84,6 +85,7 @@ struct worker {
 	struct slab streams;        /* of HTTP/2, from clients */
 	struct slab upstreams;
 	struct slab exchanges;
+	struct slab passthroughs;
 	struct iobuf_pool iobufs;
 	struct pipe_pool pipes;
 	struct conn_pool pool;
@@ -93,7 +95,8 @@ struct worker {
 	struct timer log_timer;
 	struct timer drain_timer;
 	struct loop_task drain_task;
-	uint32_t drain_turns; /* since the listeners were drained */
+	uint32_t drain_turns;                 /* since the listeners were drained */
+	struct opening_complaints complaints; /* private to opening.c */
 	struct list clients
 		[DOWNSTREAM_STATE_COUNT]; /* struct downstream by state; written by downstream.c */
 	uint32_t client_count;
@@ -110,6 +113,9 @@ struct worker {
 
 /* Into the access log, which is written soon. */
 void worker_log(struct worker *worker, const struct access_record *record);
+
+/* The same for a connection of which no more is known than its bytes. */
+void worker_log_stream(struct worker *worker, const struct access_record *record);
 
 /* Descriptors or memory for connections are used up: one connection that nobody uses at present is closed, that to
  * an endpoint which has idled longest, else that of the client which has. False: there is none. */

@@ -41,6 +41,10 @@ static const struct field settings_fields[] = {
 	NUMBER(table_settings, upstream_keepalive_requests, "upstreamKeepaliveRequests"),
 	NUMBER(table_settings, tunnel_idle_timeout_ms, "tunnelIdleTimeoutMs"),
 	NUMBER(table_settings, drain_timeout_ms, "drainTimeoutMs"),
+	NUMBER(table_settings, proxy_header_timeout_ms, "proxyHeaderTimeoutMs"),
+	NUMBER(table_settings, stream_idle_timeout_ms, "streamIdleTimeoutMs"),
+	NUMBER(table_settings, stream_retry_timeout_ms, "streamRetryTimeoutMs"),
+	NUMBER(table_settings, stream_tries, "streamTries"),
 	SWITCH(table_settings, underscores_in_headers, "underscoresInHeaders"),
 	SWITCH(table_settings, ignore_invalid_headers, "ignoreInvalidHeaders"),
 	SWITCH(table_settings, use_forwarded_headers, "useForwardedHeaders"),
@@ -55,6 +59,8 @@ static const struct field settings_fields[] = {
 	SWITCH(table_settings, retry_non_idempotent, "retryNonIdempotent"),
 	SWITCH(table_settings, ssl_reject_handshake, "sslRejectHandshake"),
 	SWITCH(table_settings, ssl_session_tickets, "sslSessionTickets"),
+	SWITCH(table_settings, use_proxy_protocol, "useProxyProtocol"),
+	SWITCH(table_settings, stream_retry, "streamRetry"),
 	SWITCH(table_settings, use_http2, "useHttp2"),
 	NUMBER(table_settings, tls_versions, "tlsVersions"),
 	NUMBER(table_settings, redirect_status, "redirectStatus"),
@@ -394,6 +400,8 @@ static void dump_hosts(struct json *json, const struct shards *shards, struct po
 		dump_host_name(json, "host", routes, &routes->hosts[lines[i].index]);
 		if (routes->hosts[lines[i].index].tls != TABLE_NONE)
 			dump_tls(json, routes, &routes->tls[routes->hosts[lines[i].index].tls]);
+		if (routes->hosts[lines[i].index].passthrough)
+			json_bool(json, "passthrough", true);
 		dump_host_routes(json, routes, first, own, policies);
 		json_close_object(json);
 	}

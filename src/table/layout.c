@@ -9,7 +9,7 @@
 
 /* Elements lie side by side at multiples of 16: their sizes and their alignment are the format. Where a
  * struct had padding, bytes that nobody set would be in the segment. */
-static_assert(sizeof(struct table_settings) == 104, "layout");
+static_assert(sizeof(struct table_settings) == 120, "layout");
 static_assert(sizeof(struct ip_network) == 17, "layout");
 static_assert(sizeof(struct host_bucket) == 8, "layout");
 static_assert(sizeof(struct host_record) == 20, "layout");

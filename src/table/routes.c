@@ -206,6 +206,27 @@ struct route_match routes_find_beside(struct shard *shard, const struct route *r
 	return match;
 }
 
+const struct route *routes_root(const struct routes *routes, const struct host_record *host)
+{
+	const struct path_node *root = &routes->nodes[host->root];
+	const struct route *every = match_of(routes, root->routes[NODE_PREFIX]).route;
+
+	if (every != NULL && !every->implicit)
+		return every;
+	return match_of(routes, root->routes[NODE_EXACT]).route;
+}
+
+struct route_match routes_find_passthrough(const struct shards *shards, struct span name)
+{
+	struct found_host found = find_host(shards, name);
+	const struct routes *in = &found.shard->routes;
+
+	return (struct route_match){
+		.shard = found.shard,
+		.route = found.host->passthrough ? routes_root(in, found.host) : NULL,
+	};
+}
+
 struct host_match routes_find_host(const struct shards *routes, struct span name)
 {
 	struct found_host found = find_host(routes, name);

@@ -53,6 +53,10 @@ struct table_settings {
 	uint32_t client_stall_timeout_ms; /* a client that takes no response */
 	uint32_t tunnel_idle_timeout_ms;  /* 0: proxy-read-timeout of the route */
 	uint32_t drain_timeout_ms;        /* worker-shutdown-timeout */
+	uint32_t proxy_header_timeout_ms; /* proxy-protocol-header-timeout */
+	uint32_t stream_idle_timeout_ms;  /* proxy-stream-timeout; so the next */
+	uint32_t stream_retry_timeout_ms; /* after which no other endpoint is tried */
+	uint32_t stream_tries;            /* in all; 0: no limit */
 	uint8_t underscores_in_headers;
 	uint8_t ignore_invalid_headers;
 	uint8_t use_forwarded_headers; /* also enable-real-ip */
@@ -67,10 +71,11 @@ struct table_settings {
 	uint8_t retry_non_idempotent;
 	uint8_t ssl_reject_handshake; /* of names that no host has */
 	uint8_t ssl_session_tickets;
+	uint8_t use_proxy_protocol; /* every connection of a client begins with a PROXY header */
+	uint8_t stream_retry;       /* another endpoint is tried where one cannot be connected to */
 	uint8_t use_http2;
 	uint8_t tls_versions;          /* BIT(enum host_tls_version), at least one */
 	uint16_t redirect_status;      /* of a redirect to https: 300 … 308 */
-	uint16_t reserved;             /* zero */
 	uint32_t http2_streams;        /* a client may have open at once, at least 1 */
 	uint32_t host_seed;            /* of the hash of hosts, the same in every shard of a set */
 	struct table_span ssl_ciphers; /* of TLS 1.2, in OpenSSL's words; empty: the default */
@@ -209,10 +214,11 @@ enum host_wildcard {
  * everything else has the empty name; shard 0 has it, and no other. */
 struct host_record {
 	struct table_span name;
-	uint32_t root;    /* index of its root node */
-	uint32_t tls;     /* index, TABLE_NONE: as the host for everything else */
-	uint8_t wildcard; /* enum host_wildcard */
-	uint8_t reserved[3];
+	uint32_t root;       /* index of its root node */
+	uint32_t tls;        /* index, TABLE_NONE: as the host for everything else */
+	uint8_t wildcard;    /* enum host_wildcard */
+	uint8_t passthrough; /* 1: connections by TLS go to the endpoints of its root as they are */
+	uint8_t reserved[2];
 };
 
 /* A verified shard, mapped. Opaque but for these, which a request reads without a call. */
@@ -238,12 +244,17 @@ struct routes {
 	uint32_t
 		other_host; /* index of the host with the empty name; TABLE_NONE: another shard has it */
 	bool many_labels; /* a host is HOST_MANY_LABELS: all suffixes of a name are tried, not the first alone */
+	bool passthrough; /* a host has it: what clients say first by TLS is looked at */
 };
 
 /* Fills *routes from memory that seal.h mapped or a test built. Checks every offset, index, count, enum and
  * order; -1 with the reason when anything is off. After it, a look-up checks nothing. */
 struct error;
 int routes_verify(struct span segment, struct routes *routes, struct error *err);
+
+/* The route for what passes a host as it is: that of its rule for all paths, else of that for "/" alone; NULL:
+ * it has neither. Where the host has passthrough it is ROUTE_PROXY. */
+const struct route *routes_root(const struct routes *routes, const struct host_record *host);
 
 static inline struct span routes_text(const struct routes *routes, struct table_span text)
 {

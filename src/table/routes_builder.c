@@ -242,6 +242,13 @@ void routes_builder_set_tls(struct routes_builder *builder, uint32_t host,
 	record->tls = index;
 }
 
+void routes_builder_set_passthrough(struct routes_builder *builder, uint32_t host)
+{
+	struct host_record *record = builder_at(&builder->segment, ROUTES_HOSTS, host);
+
+	record->passthrough = 1;
+}
+
 /* Adds one host to buckets that have room; how many buckets were looked at. */
 static uint32_t fill_bucket(struct host_bucket *buckets, uint32_t mask, uint32_t host,
 			    uint64_t hash)

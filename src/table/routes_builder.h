@@ -38,6 +38,9 @@ uint32_t routes_builder_add_host(struct routes_builder *builder, struct span nam
 void routes_builder_set_tls(struct routes_builder *builder, uint32_t host,
 			    const struct host_tls *tls);
 
+/* TLS to the host goes to the endpoints of its root (routes_root), which it has. */
+void routes_builder_set_passthrough(struct routes_builder *builder, uint32_t host);
+
 /* So many buckets may be searched for one host before the names are taken for made to collide: they do not under
  * another host_seed. */
 enum { ROUTES_CHAIN_LONG = 128 };

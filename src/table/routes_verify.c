@@ -64,10 +64,9 @@ static int verify_settings(const struct routes *routes, struct error *err)
 		return error_set(err, "a switch of the settings is neither 0 nor 1");
 	if (settings->tls_versions == 0 || settings->tls_versions >= BIT(HOST_TLS_VERSION_COUNT) ||
 	    settings->redirect_status < 300 || settings->redirect_status > 308 ||
-	    settings->http2_streams == 0)
+	    settings->http2_streams == 0 || settings->proxy_header_timeout_ms == 0 ||
+	    settings->stream_idle_timeout_ms == 0)
 		return error_set(err, "a value of the settings is out of range");
-	if (settings->reserved != 0)
-		return error_set(err, "reserved bytes of the settings are not zero");
 	return 0;
 }
 
@@ -139,6 +138,7 @@ static bool is_host(const struct routes *routes, const struct host_record *host)
 
 	if (host->wildcard >= HOST_WILDCARD_COUNT || name.len > TABLE_HOST_BYTES_MAX ||
 	    is_suffix != (host->wildcard != HOST_EXACT) || (is_suffix && name.len == 1) ||
+	    host->passthrough > 1 || (host->passthrough && name.len == 0) ||
 	    !verify_is_zero(host->reserved, sizeof(host->reserved)))
 		return false;
 	for (size_t i = 0; i < name.len; i++)
@@ -158,6 +158,8 @@ static int verify_hosts(struct routes *routes, struct error *err)
 			routes->other_host = i;
 		if (routes->hosts[i].wildcard == HOST_MANY_LABELS)
 			routes->many_labels = true;
+		if (routes->hosts[i].passthrough)
+			routes->passthrough = true;
 	}
 	if ((routes->other_host != TABLE_NONE) != (routes->header->shard == 0))
 		return error_set(err, "the host with the empty name is %s",
@@ -384,6 +386,18 @@ static int verify_trees(const struct routes *routes, struct error *err)
 	return 0;
 }
 
+/* Who passes connections on has where to: after the trees, which the roots stand in. */
+static int verify_passthrough(const struct routes *routes, struct error *err)
+{
+	for (uint32_t i = 0; i < routes->host_count; i++) {
+		const struct route *route = routes_root(routes, &routes->hosts[i]);
+
+		if (routes->hosts[i].passthrough && (route == NULL || route->answer != ROUTE_PROXY))
+			return error_set(err, "hosts[%u] passes connections on to nobody", i);
+	}
+	return 0;
+}
+
 int routes_verify(struct span segment, struct routes *routes, struct error *err)
 {
 	if (verify_segment(segment, TABLE_ROUTES, err) == -1)
@@ -392,7 +406,8 @@ int routes_verify(struct span segment, struct routes *routes, struct error *err)
 	if (verify_settings(routes, err) == -1 || verify_networks(routes, err) == -1 ||
 	    verify_policies(routes, err) == -1 || verify_tls(routes, err) == -1 ||
 	    verify_hosts(routes, err) == -1 || verify_buckets(routes, err) == -1 ||
-	    verify_routes(routes, err) == -1 || verify_trees(routes, err) == -1)
+	    verify_routes(routes, err) == -1 || verify_trees(routes, err) == -1 ||
+	    verify_passthrough(routes, err) == -1)
 		return error_prefix(err, "routes segment: ");
 	return 0;
 }

@@ -206,16 +206,20 @@ void shards_drop(struct shards_change *change)
 	*change = (struct shards_change){0};
 }
 
-static bool has_many_labels(const struct shards *shards, const struct shard *shard)
+/* What look-ups must know of all shards together. change: 1 or UINT32_MAX: it comes, or it goes. */
+static void count_kinds_of_hosts(struct shards *shards, const struct shard *shard, uint32_t change)
 {
-	return shards->kind == TABLE_ROUTES && shard->routes.many_labels;
+	if (shards->kind != TABLE_ROUTES)
+		return;
+	shards->many_labels += shard->routes.many_labels ? change : 0;
+	shards->passthrough += shard->routes.passthrough ? change : 0;
 }
 
 static void retire(struct shards *shards, struct shard *shard)
 {
 	shard->in_effect = false;
 	shards->bytes -= shard->header->size;
-	shards->many_labels -= has_many_labels(shards, shard);
+	count_kinds_of_hosts(shards, shard, UINT32_MAX);
 	if (shard->pins > 0) {
 		list_add_last(&shards->replaced, &shard->link);
 		return;
@@ -234,7 +238,7 @@ static void install(struct shards *shards, struct shard *shard)
 	shard->in_effect = true;
 	shards->mapped++;
 	shards->bytes += shard->header->size;
-	shards->many_labels += has_many_labels(shards, shard);
+	count_kinds_of_hosts(shards, shard, 1);
 }
 
 /* Room for another number of shards, all of which are about to come. */

@@ -43,9 +43,10 @@ struct shards {
 	uint32_t count; /* 0: nothing is in effect yet */
 	uint32_t bits;  /* log2 of count */
 	uint64_t set;
-	uint64_t generation; /* the newest of the shards' */
-	uint32_t host_seed;  /* routes: that of every shard */
-	uint32_t many_labels;
+	uint64_t generation;  /* the newest of the shards' */
+	uint32_t host_seed;   /* routes: that of every shard */
+	uint32_t many_labels; /* routes: how many shards have such hosts */
+	uint32_t passthrough; /* likewise */
 	struct shard **at;
 	size_t bytes; /* of the shards in effect */
 	size_t held; /* bytes of the memory that shards lie in: one that is there keeps all of its bundle's */
@@ -148,6 +149,10 @@ static inline struct upstream_match endpoints_find(const struct shards *endpoint
 		return (struct upstream_match){0};
 	return (struct upstream_match){&shard->upstreams[index], shard};
 }
+
+/* The route by which connections that name a host in TLS (as routes_find takes it) are passed on as they are; NULL:
+ * they are ended here. Something is in effect. */
+struct route_match routes_find_passthrough(const struct shards *shards, struct span name);
 
 /* What a host says about TLS. */
 struct host_match {

@@ -208,12 +208,14 @@ def test_others_are_served_while_one_connection_takes_all_it_can(ingot, pods):
         reader = threading.Thread(target=take)
         reader.start()
         try:
+            eventually(lambda: all(stream.received > 0 for stream in streams), 10, "bytes of each stream")
+            before = sum(stream.received for stream in streams)
             for _ in range(50):
                 assert ingot.get(HOST, "/small").body == b"ok"
+            eventually(lambda: sum(stream.received for stream in streams) > before, 10, "more bytes")
         finally:
             running = False
             reader.join()
-        assert all(stream.received > 0 for stream in streams)
 
 
 # ------------------------------------------------------------------ how connections end

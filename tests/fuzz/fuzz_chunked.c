@@ -19,7 +19,7 @@ static void check_pieces(struct span coded, size_t piece, struct chunked_result 
 
 	while (result.status == CHUNKED_MORE && consumed < coded.len) {
 		struct span bytes = span_take(span_skip(coded, consumed), piece);
-		char *copy = h1_guarded_copy((const uint8_t *)bytes.ptr, bytes.len);
+		char *copy = guarded_copy((const uint8_t *)bytes.ptr, bytes.len);
 
 		result = chunked_decode(&decoder, copy, bytes.len);
 		MUST(result.produced <= result.consumed && result.consumed <= bytes.len);
@@ -85,8 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	original = h1_guarded_copy(data + 1, size - 1);
-	decoded = h1_guarded_copy(data + 1, size - 1);
+	original = guarded_copy(data + 1, size - 1);
+	decoded = guarded_copy(data + 1, size - 1);
 	coded = span_make(original, size - 1);
 	whole = chunked_decode(&decoder, decoded, size - 1);
 	if (size > 1)

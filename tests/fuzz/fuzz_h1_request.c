@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	limits = h1_limits_of(data[0], HEAD_REQUEST_FIELDS_MAX);
-	copy = h1_guarded_copy(data + 1, size - 1);
+	copy = guarded_copy(data + 1, size - 1);
 	bytes = span_make(copy, size - 1);
 	whole = parse(bytes, &limits, &progress, &head);
 	check_pieces(bytes, &limits, h1_piece_of(data[0]), whole, &head);

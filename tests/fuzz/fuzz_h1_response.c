@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	limits = h1_limits_of(data[0], HEAD_RESPONSE_FIELDS_MAX);
 	method = (data[0] & 1) != 0 ? METHOD_HEAD : METHOD_GET;
-	copy = h1_guarded_copy(data + 1, size - 1);
+	copy = guarded_copy(data + 1, size - 1);
 	bytes = span_make(copy, size - 1);
 	whole = h1_parse_response(bytes, &limits, method, &progress, &head);
 	check_pieces(bytes, &limits, method, h1_piece_of(data[0]), whole, &head);

@@ -293,7 +293,7 @@ static void feed(struct fuzz_owner *owner, struct span bytes, size_t piece)
 {
 	while (bytes.len > 0) {
 		struct span next = span_take(bytes, piece);
-		char *copy = h1_guarded_copy((const uint8_t *)next.ptr, next.len);
+		char *copy = guarded_copy((const uint8_t *)next.ptr, next.len);
 		size_t taken = h2_receive(&owner->session, span_make(copy, next.len), 0);
 
 		free(copy);

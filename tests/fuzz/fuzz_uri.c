@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
-	copy = h1_guarded_copy(data + 1, size - 1);
+	copy = guarded_copy(data + 1, size - 1);
 	text = span_make(copy, size - 1);
 	arena_init(&arena, NULL, 0, 1 << 22);
 	if (uri_parse(text, (enum method)(data[0] % METHOD_COUNT), &arena, &uri) == FAULT_NONE)

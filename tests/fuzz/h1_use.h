@@ -13,15 +13,7 @@
 #include "http/uri.h"
 
 #include "../unit/http/second_reading.h"
-
-/* A property that every input must have; without it the input is a finding. */
-#define MUST(condition)                                                                         \
-	do {                                                                                    \
-		if (!(condition)) {                                                             \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-			abort();                                                                \
-		}                                                                               \
-	} while (0)
+#include "must.h"
 
 /* Two bits are the odd names that pass, one makes limits so small that they are met. */
 static inline struct h1_limits h1_limits_of(uint8_t choice, uint32_t fields)
@@ -50,17 +42,6 @@ static inline struct h1_limits h1_limits_of_written(struct h1_limits limits)
 static inline size_t h1_piece_of(uint8_t choice)
 {
 	return (size_t)(choice >> 3) + 1;
-}
-
-/* A copy that ends where the allocation does, so that a read behind it is seen. The caller frees. */
-static inline char *h1_guarded_copy(const uint8_t *bytes, size_t size)
-{
-	char *copy = malloc(size == 0 ? 1 : size);
-
-	MUST(copy != NULL);
-	if (size > 0)
-		memcpy(copy, bytes, size);
-	return copy;
 }
 
 static inline bool h1_same_headers(const struct header *a, uint32_t a_count, const struct header *b,

@@ -70,6 +70,8 @@ static void set_option(struct golden *golden, struct span line)
 		options->allow_external_name = false;
 	else if (span_equals(name, S("free-destinations")))
 		options->tenant_destinations_free = true;
+	else if (span_equals(name, S("ssl-passthrough")))
+		options->ssl_passthrough = true;
 	else if (span_equals(name, S("show-settings")))
 		golden->shows_settings = true;
 	else if (span_equals(name, S("default-backend")))

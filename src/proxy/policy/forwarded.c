@@ -10,7 +10,7 @@
 /* How far back a chain of proxies is followed (security spec, F4). */
 enum { CHAIN_MAX = 32 };
 
-static bool is_trusted(const struct routes *routes, const struct ip *ip)
+bool forwarded_trusts(const struct routes *routes, const struct ip *ip)
 {
 	for (uint32_t i = 0; i < routes->network_count; i++)
 		if (ip_network_has(&routes->networks[i], ip))
@@ -62,7 +62,7 @@ static void follow_chain(const struct exchange *exchange, struct ip *client)
 			if (hops++ == CHAIN_MAX || !parse_hop(cut_last(&list), &hop))
 				return;
 			*client = hop;
-			if (!is_trusted(&exchange->table->routes, &hop))
+			if (!forwarded_trusts(&exchange->table->routes, &hop))
 				return;
 		}
 	}
@@ -146,7 +146,7 @@ void forwarded_find_client(struct exchange *exchange)
 	const struct ip *peer = &exchange->client->connection->peer.ip;
 
 	exchange->peer_trusted = routes->settings->use_forwarded_headers &&
-				 is_trusted(routes, peer);
+				 forwarded_trusts(routes, peer);
 	if (!exchange->peer_trusted)
 		return;
 	follow_chain(exchange, &exchange->client_at.ip);
@@ -176,7 +176,10 @@ void forwarded_find(struct exchange *exchange, struct forwarded *forwarded)
 {
 	forwarded->trusted = exchange->peer_trusted;
 	forwarded->host = exchange->request.host;
-	forwarded->proto = client_is_tls(exchange->client) ? S("https") : S("http");
+	forwarded->proto = client_is_tls(exchange->client) ||
+					   client_is_behind_https(exchange->client)
+				   ? S("https")
+				   : S("http");
 	set_port(forwarded, exchange->client->connection->local_port);
 	if (forwarded->host.ptr == NULL)
 		forwarded->host = forwarded_own_host(exchange);

@@ -10,6 +10,7 @@
 #include "http/h1_write.h"
 
 struct exchange;
+struct routes;
 
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
@@ -23,6 +24,9 @@ struct forwarded {
 	size_t client_length;
 	char port_text[8];
 };
+
+/* Whether that peer is one of proxy-real-ip-cidr. */
+bool forwarded_trusts(const struct routes *routes, const struct ip *ip);
 
 /* Who the client is, as far as the peer is believed: sets exchange->client and peer_trusted. The table is
  * pinned. */

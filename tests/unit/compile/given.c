@@ -51,6 +51,8 @@ static struct model *model_by_hand(void)
 	model->settings.tls_versions = 3;
 	model->settings.http_redirect_code = 308;
 	model->settings.http2_concurrent_streams = 128;
+	model->settings.proxy_header_timeout_ms = 5000;
+	model->settings.stream_idle_timeout_ms = 600000;
 	return model;
 }
 

@@ -114,6 +114,11 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 		.upstream_keepalive_time_ms = 9,
 		.upstream_keepalive_requests = 10,
 		.drain_timeout_ms = 11,
+		.proxy_header_timeout_ms = 13,
+		.stream_idle_timeout_ms = 14,
+		.stream_retry_timeout_ms = 15,
+		.stream_tries = 16,
+		.use_proxy_protocol = true,
 		.ignore_invalid_headers = true,
 		.server_tokens = true,
 		.ssl_redirect = true,
@@ -143,6 +148,12 @@ static void settings_of_the_model_are_those_of_the_table(void **state)
 	assert_int_equal(routes.settings->upstream_keepalive_time_ms, 9);
 	assert_int_equal(routes.settings->upstream_keepalive_requests, 10);
 	assert_int_equal(routes.settings->drain_timeout_ms, 11);
+	assert_int_equal(routes.settings->proxy_header_timeout_ms, 13);
+	assert_int_equal(routes.settings->stream_idle_timeout_ms, 14);
+	assert_int_equal(routes.settings->stream_retry_timeout_ms, 15);
+	assert_int_equal(routes.settings->stream_tries, 16);
+	assert_int_equal(routes.settings->use_proxy_protocol, 1);
+	assert_int_equal(routes.settings->stream_retry, 0);
 	assert_int_equal(routes.settings->client_stall_timeout_ms, 60000);
 	assert_int_equal(routes.settings->ignore_invalid_headers, 1);
 	assert_int_equal(routes.settings->server_tokens, 1);

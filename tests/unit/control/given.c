@@ -74,6 +74,8 @@ void given_routes(struct buf *out, uint64_t generation, const struct given_rule 
 		.tls_versions = BIT(HOST_TLS_1_2) | BIT(HOST_TLS_1_3),
 		.redirect_status = 308,
 		.http2_streams = 128,
+		.proxy_header_timeout_ms = 5000,
+		.stream_idle_timeout_ms = 600000,
 	};
 	static const struct route_policy policy = {.connect_timeout_ms = 5000,
 						   .response_head_bytes = 65536};

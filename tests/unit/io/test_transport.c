@@ -344,6 +344,54 @@ static void tls_may_begin_behind_plain_bytes(void **state)
 	given_tls_fini(&tls);
 }
 
+static void what_is_looked_at_stays_until_it_is_taken(void **state)
+{
+	char bytes[16];
+
+	given_tcp();
+	assert_int_equal(send(peer, "header", 6, 0), 6);
+	run_turns(&given, 2);
+
+	assert_int_equal(transport_peek(&transport, bytes, 3), 3);
+	assert_int_equal(transport_peek(&transport, bytes, sizeof(bytes)), 6);
+	assert_true(transport_skip(&transport, 4));
+
+	assert_true(transport.can_read);
+	assert_int_equal(transport_read(&transport, bytes, sizeof(bytes)), 2);
+	assert_memory_equal(bytes, "er", 2);
+	(void)state;
+}
+
+static void bytes_that_were_looked_at_do_not_hide_those_that_follow(void **state)
+{
+	char bytes[16];
+
+	given_tcp();
+	for (ssize_t count = 1; count <= 3; count++) {
+		assert_int_equal(send(peer, "x", 1, 0), 1);
+		transport.can_read = false;
+		run_turns(&given, 2);
+		/* an edge came, although those before it were not read */
+		assert_true(transport.can_read);
+		assert_int_equal(transport_peek(&transport, bytes, sizeof(bytes)), count);
+	}
+	(void)state;
+}
+
+static void a_look_sees_the_end_and_nothing(void **state)
+{
+	char byte;
+
+	given_tcp();
+	assert_int_equal(transport_peek(&transport, &byte, 1), TRANSPORT_AGAIN);
+	assert_false(transport.can_read);
+	shutdown(peer, SHUT_WR);
+	run_turns(&given, 2);
+	assert_int_equal(transport_peek(&transport, &byte, 1), 0);
+	assert_true(transport.peer_done);
+	(void)state;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -363,6 +411,9 @@ int main(void)
 		TEST(a_plain_stream_can_be_spliced_and_has_no_tls_to_tell_of),
 		TEST(a_transport_that_is_reset_is_seen_as_broken),
 		TEST(tls_may_begin_behind_plain_bytes),
+		TEST(what_is_looked_at_stays_until_it_is_taken),
+		TEST(bytes_that_were_looked_at_do_not_hide_those_that_follow),
+		TEST(a_look_sees_the_end_and_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
