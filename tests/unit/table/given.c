@@ -327,6 +327,7 @@ static void add_upstream(struct builder *builder, struct span line, uint32_t slo
 		upstream.first_endpoint = builder_count(builder, ENDPOINTS_ENDPOINTS);
 		upstream.name = builder_text(builder, name);
 		upstream.tls = TABLE_NONE;
+		upstream.first_share = TABLE_NONE;
 	}
 	while (line.len > 0) {
 		struct span address = span_cut(&line, ' ');

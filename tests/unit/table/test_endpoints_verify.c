@@ -54,7 +54,6 @@ static const struct corruption corruptions[] = {
 	{UPSTREAM(0, endpoint_count), UINT32_MAX, "out of order"},
 	{UPSTREAM(0, protocol), UPSTREAM_PROTOCOL_COUNT, "out of range"},
 	{UPSTREAM(0, algorithm), UPSTREAM_ALGORITHM_COUNT, "out of range"},
-	{UPSTREAM(0, reserved), 1, "reserved"},
 	{UPSTREAM(0, tls), 1, "names no tls"},
 	{UPSTREAM(4, tls), 1, "names no tls"},
 	{TLS(0, versions), 0, "out of range"},

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxy/balance/hash.h"
+
+#include "base/bug.h"
+#include "proxy/balance/draw.h"
+#include "table/hash.h"
+
+enum {
+	WALK_MAX = 64,      /* points that are looked at before one is taken anyway */
+	SUM_PICKS_PART = 8, /* the sum is made anew after that part of the endpoints was picked */
+};
+
+/* The first point that does not lie before the hash. */
+static uint32_t find_point(const struct balance_choice *choice, uint32_t hash)
+{
+	const struct ring_point *at = choice->ring;
+	uint32_t left = choice->point_count;
+
+	while (left > 1) {
+		uint32_t half = left / 2;
+
+		at += at[half - 1].hash < hash ? half : 0;
+		left -= half;
+	}
+	return at->hash < hash ? 0 : (uint32_t)(at - choice->ring);
+}
+
+static uint32_t next_point(const struct balance_choice *choice, uint32_t point)
+{
+	return point + 1 < choice->point_count ? point + 1 : 0;
+}
+
+/* Highest random weight: for the few addresses of a name, which have no ring. */
+static uint32_t pick_without_ring(const struct balance_choice *choice, uint64_t key)
+{
+	uint64_t highest = 0;
+	uint32_t best = TABLE_NONE;
+
+	for (uint32_t i = 0; i < choice->count; i++) {
+		const struct endpoint_record *endpoint = &choice->endpoints[i];
+		struct span address = {(const char *)&endpoint->ip, sizeof(endpoint->ip)};
+		uint64_t hash = table_hash(address, key ^ endpoint->port);
+
+		if (draw_avoids(choice, i) || (best != TABLE_NONE && hash <= highest))
+			continue;
+		highest = hash;
+		best = i;
+	}
+	return best == TABLE_NONE ? (uint32_t)(key % choice->count) : best;
+}
+
+/*
+ * Bounded loads
+ */
+
+static uint64_t in_flight_of(const struct balance *balance, const struct balance_choice *choice,
+			     uint32_t index)
+{
+	return (uint64_t)draw_load(balance, choice, index).in_flight;
+}
+
+/* Over all endpoints; from a few picks ago where they are many, so that the walk is spread over those. */
+static uint64_t in_flight_sum(struct balance *balance, const struct balance_choice *choice)
+{
+	struct balance_upstream *upstream = balance_know(balance, choice->upstream);
+
+	if (upstream->sum_picks > 0 && upstream->sum_count == choice->count) {
+		upstream->sum_picks--;
+		return upstream->in_flight_sum;
+	}
+	upstream->in_flight_sum = 0;
+	for (uint32_t i = 0; i < choice->count; i++)
+		upstream->in_flight_sum += in_flight_of(balance, choice, i);
+	upstream->sum_picks = choice->count / SUM_PICKS_PART;
+	upstream->sum_count = choice->count;
+	return upstream->in_flight_sum;
+}
+
+static uint32_t pick_bounded(struct balance *balance, const struct balance_choice *choice,
+			     uint32_t point)
+{
+	float bound = (float)(in_flight_sum(balance, choice) + 1) * (float)choice->bound_percent /
+		      (100.0f * (float)choice->count);
+	float least = 0;
+	uint32_t best = TABLE_NONE;
+
+	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point)) {
+		uint32_t index = choice->ring[point].node;
+		float load;
+
+		if (index == best || draw_avoids(choice, index))
+			continue;
+		load = draw_load(balance, choice, index).in_flight / draw_weight(choice, index);
+		if (load < bound)
+			return index;
+		if (best == TABLE_NONE || load < least) {
+			best = index;
+			least = load;
+		}
+	}
+	return best == TABLE_NONE ? draw_other(choice, choice->ring[point].node) : best;
+}
+
+/*
+ * Subsets
+ */
+
+/* So far from its beginning, around the end. */
+static uint32_t of_subset(const struct balance_choice *choice, uint32_t subset, uint32_t index)
+{
+	return (uint32_t)(((uint64_t)subset * choice->subset_size + index) % choice->count);
+}
+
+/* One of them by chance and weights; others than those to be avoided, while there are. */
+static uint32_t pick_of_subset(struct balance *balance, const struct balance_choice *choice,
+			       uint32_t subset)
+{
+	uint32_t size = choice->subset_size < choice->count ? choice->subset_size : choice->count;
+	uint32_t best = of_subset(choice, subset, random_below(&balance->random, size));
+	float sum = 0;
+
+	if (choice->shares == NULL && !draw_avoids(choice, best))
+		return best;
+	/* each takes the place of those before it with the chance that its weight gives it */
+	for (uint32_t i = 0; i < size; i++) {
+		uint32_t index = of_subset(choice, subset, i);
+		float weight = draw_weight(choice, index);
+
+		if (draw_avoids(choice, index))
+			continue;
+		sum += weight;
+		if ((float)(random_next(&balance->random) >> 40) * sum <
+		    weight * (float)(UINT32_C(1) << 24))
+			best = index;
+	}
+	return sum > 0 ? best : draw_other(choice, best);
+}
+
+/* The endpoint of a point, or where it is to be avoided that of the next. */
+static uint32_t pick_next(const struct balance_choice *choice, uint32_t point)
+{
+	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point))
+		if (!draw_avoids(choice, choice->ring[point].node))
+			return choice->ring[point].node;
+	return draw_other(choice, choice->ring[point].node);
+}
+
+uint32_t hash_pick(struct balance *balance, const struct balance_choice *choice, uint64_t key)
+{
+	uint32_t point;
+
+	BUG_ON(choice->count == 0);
+	if (choice->point_count == 0)
+		return pick_without_ring(choice, key);
+	point = find_point(choice, (uint32_t)(key >> 32));
+	if (choice->subset_size > 0)
+		return pick_of_subset(balance, choice, choice->ring[point].node);
+	if (choice->bound_percent > 0)
+		return pick_bounded(balance, choice, point);
+	return pick_next(choice, point);
+}
