@@ -6,8 +6,8 @@
 #include "table/endpoints.h"
 
 /* Adds the points of the record's endpoints, or subsets, and notes in it where they are. Which points an endpoint has
- * depends on its address, port and weight alone, as long as there are no more than RING_POINTS_MAX in all: so others that
- * come and go move only what comes to them or was theirs. */
+ * depends on its address, port and weight beside the least one, as long as there are no more than RING_POINTS_MAX in
+ * all: so others that come and go move only what comes to them or was theirs. */
 void ring_add(struct builder *builder, const struct endpoint_record *records,
 	      struct upstream_record *record);
 

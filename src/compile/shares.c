@@ -21,12 +21,13 @@ uint32_t shares_add(struct builder *builder, const struct endpoint_record *recor
 		all += records[i].weight;
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t end;
+		uint32_t last;
 
 		/* below 2^17 endpoints with 2^16 each, times 2^32: more than 64 bits hold */
 		so_far += records[i].weight;
 		end = (uint64_t)(((unsigned __int128)so_far << 32) / all);
-		builder_add(builder, ENDPOINTS_SHARES,
-			    &(uint32_t){end > 0 ? (uint32_t)(end - 1) : 0});
+		last = end > 0 ? (uint32_t)(end - 1) : 0;
+		builder_add(builder, ENDPOINTS_SHARES, &last);
 	}
 	return first;
 }

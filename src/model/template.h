@@ -23,7 +23,7 @@ enum model_part_kind {
 struct model_template_part {
 	enum model_part_kind kind;
 	enum variable variable; /* with MODEL_PART_VARIABLE */
-	/* Text; of a variable what follows its name, in lower case ("x_user" of $http_X_User), or nothing; of an
+	/* Of a variable what follows its name, in lower case ("x_user" of $http_X_User), or nothing; of an
 	 * unknown one its name. */
 	struct span text;
 };
@@ -33,8 +33,8 @@ struct model_template {
 	uint32_t count;                          /* up to MODEL_TEMPLATE_PARTS_MAX */
 };
 
-/* Takes text apart; texts of parts point into it or into the arena. NULL, or what is wrong with it: "has a '$' without a
- * name". */
+/* Takes text apart; texts of parts point into it or into the arena. NULL, or what is wrong with it: "has a '$' without
+ * a name". */
 const char *template_parse(struct arena *arena, struct span text, struct model_template *template);
 
 /* A diagnostic for each variable of the annotation's value that is unknown, or empty as yet. name: without prefix. */

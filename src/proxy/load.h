@@ -84,19 +84,29 @@ static inline float load_decay(uint32_t ticks)
 	return load_half_to((float)ticks * halvings_per_tick);
 }
 
+static inline float load_strain(uint32_t failures, float decay)
+{
+	uint32_t counted = failures < LOAD_STRAIN_MAX ? failures : LOAD_STRAIN_MAX;
+
+	return 1 + (float)((1U << counted) - 1) * decay;
+}
+
+/* A mean of long ago is none. */
+static inline bool load_is_forgotten(uint32_t ticks)
+{
+	return ticks >= (uint32_t)(LOAD_MEMORY_S * UINT64_C(1000000000) >> LOAD_TICK_BITS);
+}
+
 static inline struct load load_read(const struct stats_map *stats, struct load_key key,
 				    uint64_t now_ns)
 {
-	const uint32_t memory_ticks = (uint32_t)(LOAD_MEMORY_S * UINT64_C(1000000000) >>
-						 LOAD_TICK_BITS);
 	struct load load = {.strain = 1};
 	const struct endpoint_load *row;
 	uint64_t word;
 	uint64_t learnt;
 	uint32_t failures;
-	uint32_t count;
 	uint32_t age;
-	float decay;
+	int32_t count;
 
 	if (key.slot == TABLE_NONE)
 		return load;
@@ -104,18 +114,14 @@ static inline struct load load_read(const struct stats_map *stats, struct load_k
 	word = atomic_load_explicit(&row->in_flight, memory_order_relaxed);
 	if ((uint32_t)(word >> 32) != key.incarnation)
 		return load;
-	count = (uint32_t)word;
-	load.in_flight = (float)(count < LOAD_IN_FLIGHT_MAX ? count : LOAD_IN_FLIGHT_MAX);
+	count = (uint32_t)word < LOAD_IN_FLIGHT_MAX ? (int32_t)word : LOAD_IN_FLIGHT_MAX;
+	load.in_flight = (float)count;
 	learnt = atomic_load_explicit(&row->latency, memory_order_relaxed);
 	failures = atomic_load_explicit(&row->failures_in_a_row, memory_order_relaxed);
 	age = load_tick(now_ns) - (uint32_t)learnt;
-	decay = load_decay(age);
-	if (age < memory_ticks)
-		load.latency_us = (float)(learnt >> 32) * decay;
+	if (!load_is_forgotten(age))
+		load.latency_us = (float)(learnt >> 32) * load_decay(age);
 	if (failures > 0)
-		load.strain +=
-			(float)((1U << (failures < LOAD_STRAIN_MAX ? failures : LOAD_STRAIN_MAX)) -
-				1) *
-			decay;
+		load.strain = load_strain(failures, load_decay(age));
 	return load;
 }

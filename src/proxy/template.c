@@ -153,6 +153,7 @@ static struct span protocol_word(const struct exchange *exchange)
 	}
 }
 
+/* The line. */
 static void give_request(struct sink *sink, const struct exchange *exchange)
 {
 	give(sink, exchange->request.method);
@@ -160,6 +161,16 @@ static void give_request(struct sink *sink, const struct exchange *exchange)
 	give(sink, exchange->request.target);
 	give(sink, S(" "));
 	give(sink, protocol_word(exchange));
+}
+
+static void give_scheme(struct sink *sink, const struct exchange *exchange, enum variable variable)
+{
+	bool is_tls = client_is_tls(exchange->client);
+
+	if (variable == VARIABLE_HTTPS)
+		give(sink, is_tls ? S("on") : S(""));
+	else
+		give(sink, is_tls ? S("https") : S("http"));
 }
 
 static void give_request_id(struct sink *sink, struct exchange *exchange)
@@ -181,11 +192,15 @@ static void give_forwarded(struct sink *sink, struct exchange *exchange, enum va
 		give(sink, forwarded.port);
 }
 
-static void give_of_host(struct sink *sink, const struct exchange *exchange)
+static void give_of_route(struct sink *sink, const struct exchange *exchange,
+			  enum variable variable)
 {
 	const struct routes *routes = &exchange->table->routes;
+	const struct route *route = exchange->route;
 
-	give(sink, routes_text(routes, routes->hosts[exchange->route->host].name));
+	give(sink,
+	     routes_text(routes, variable == VARIABLE_SERVER_NAME ? routes->hosts[route->host].name
+								  : route->path));
 }
 
 static void give_of_object(struct sink *sink, const struct exchange *exchange,
@@ -207,6 +222,19 @@ static void give_of_object(struct sink *sink, const struct exchange *exchange,
 		give(sink, routes_text(routes, object->service_port));
 }
 
+static void give_of_client(struct sink *sink, const struct exchange *exchange,
+			   enum variable variable)
+{
+	if (variable == VARIABLE_REMOTE_ADDR)
+		give_address(sink, &exchange->client_at.ip);
+	else if (variable == VARIABLE_BINARY_REMOTE_ADDR)
+		give_binary(sink, &exchange->client_at.ip);
+	else if (variable == VARIABLE_REMOTE_PORT)
+		give_number(sink, exchange->client_at.port);
+	else
+		give_address(sink, &exchange->client->connection->peer.ip);
+}
+
 /* A dispatch: one variable a line; in the end those that are empty as yet. */
 static void give_value(struct sink *sink, struct exchange *exchange, enum variable variable,
 		       struct span name)
@@ -214,20 +242,13 @@ static void give_value(struct sink *sink, struct exchange *exchange, enum variab
 	const struct downstream *connection = exchange->client->connection;
 	const struct request_head *request = &exchange->request;
 	const struct uri *uri = &exchange->uri;
-	bool is_tls = client_is_tls(exchange->client);
 
 	switch (variable) {
 	case VARIABLE_REMOTE_ADDR:
-		give_address(sink, &exchange->client_at.ip);
-		return;
 	case VARIABLE_BINARY_REMOTE_ADDR:
-		give_binary(sink, &exchange->client_at.ip);
-		return;
 	case VARIABLE_REMOTE_PORT:
-		give_number(sink, exchange->client_at.port);
-		return;
 	case VARIABLE_REALIP_REMOTE_ADDR:
-		give_address(sink, &connection->peer.ip);
+		give_of_client(sink, exchange, variable);
 		return;
 	case VARIABLE_REQUEST:
 		give_request(sink, exchange);
@@ -275,10 +296,8 @@ static void give_value(struct sink *sink, struct exchange *exchange, enum variab
 		give(sink, protocol_word(exchange));
 		return;
 	case VARIABLE_SCHEME:
-		give(sink, is_tls ? S("https") : S("http"));
-		return;
 	case VARIABLE_HTTPS:
-		give(sink, is_tls ? S("on") : S(""));
+		give_scheme(sink, exchange, variable);
 		return;
 	case VARIABLE_REQUEST_ID:
 	case VARIABLE_REQ_ID:
@@ -297,16 +316,14 @@ static void give_value(struct sink *sink, struct exchange *exchange, enum variab
 		give_number(sink, connection->local_port);
 		return;
 	case VARIABLE_SERVER_NAME:
-		give_of_host(sink, exchange);
+	case VARIABLE_LOCATION_PATH:
+		give_of_route(sink, exchange, variable);
 		return;
 	case VARIABLE_NAMESPACE:
 	case VARIABLE_INGRESS_NAME:
 	case VARIABLE_SERVICE_NAME:
 	case VARIABLE_SERVICE_PORT:
 		give_of_object(sink, exchange, variable);
-		return;
-	case VARIABLE_LOCATION_PATH:
-		give(sink, routes_text(&exchange->table->routes, exchange->route->path));
 		return;
 	case VARIABLE_NONE:
 		give(sink, name);

@@ -49,6 +49,15 @@ static uint32_t pick_without_ring(const struct balance_choice *choice, uint64_t 
 	return best == TABLE_NONE ? (uint32_t)(key % choice->count) : best;
 }
 
+/* The endpoint of a point, or where it is to be avoided that of the next. */
+static uint32_t pick_next(const struct balance_choice *choice, uint32_t point)
+{
+	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point))
+		if (!draw_avoids(choice, choice->ring[point].node))
+			return choice->ring[point].node;
+	return draw_other(choice, choice->ring[point].node);
+}
+
 /*
  * Bounded loads
  */
@@ -76,29 +85,50 @@ static uint64_t in_flight_sum(struct balance *balance, const struct balance_choi
 	return upstream->in_flight_sum;
 }
 
+static bool has_room(const struct balance *balance, const struct balance_choice *choice,
+		     uint32_t index, float bound)
+{
+	return !draw_avoids(choice, index) &&
+	       draw_load(balance, choice, index).in_flight / draw_weight(choice, index) < bound;
+}
+
+/* In the neighbourhood of the point; where that is full, anywhere: by a bound of c at least 1 - 1/c of all endpoints
+ * have room. TABLE_NONE: none has. */
+static uint32_t find_room(const struct balance *balance, const struct balance_choice *choice,
+			  uint32_t point, float bound)
+{
+	uint32_t index = 0;
+
+	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point)) {
+		index = choice->ring[point].node;
+		if (has_room(balance, choice, index, bound))
+			return index;
+	}
+	for (uint32_t i = 0; i < choice->count; i++) {
+		index = index + 1 < choice->count ? index + 1 : 0;
+		if (has_room(balance, choice, index, bound))
+			return index;
+	}
+	return TABLE_NONE;
+}
+
+static float bound_of(struct balance *balance, const struct balance_choice *choice)
+{
+	return (float)(in_flight_sum(balance, choice) + 1) * (float)choice->bound_percent /
+	       (100.0f * (float)choice->count);
+}
+
 static uint32_t pick_bounded(struct balance *balance, const struct balance_choice *choice,
 			     uint32_t point)
 {
-	float bound = (float)(in_flight_sum(balance, choice) + 1) * (float)choice->bound_percent /
-		      (100.0f * (float)choice->count);
-	float least = 0;
-	uint32_t best = TABLE_NONE;
+	uint32_t index = find_room(balance, choice, point, bound_of(balance, choice));
 
-	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point)) {
-		uint32_t index = choice->ring[point].node;
-		float load;
-
-		if (index == best || draw_avoids(choice, index))
-			continue;
-		load = draw_load(balance, choice, index).in_flight / draw_weight(choice, index);
-		if (load < bound)
-			return index;
-		if (best == TABLE_NONE || load < least) {
-			best = index;
-			least = load;
-		}
-	}
-	return best == TABLE_NONE ? draw_other(choice, choice->ring[point].node) : best;
+	if (index != TABLE_NONE)
+		return index;
+	/* load has grown since the sum was made */
+	balance_know(balance, choice->upstream)->sum_picks = 0;
+	index = find_room(balance, choice, point, bound_of(balance, choice));
+	return index != TABLE_NONE ? index : pick_next(choice, point);
 }
 
 /*
@@ -134,15 +164,6 @@ static uint32_t pick_of_subset(struct balance *balance, const struct balance_cho
 			best = index;
 	}
 	return sum > 0 ? best : draw_other(choice, best);
-}
-
-/* The endpoint of a point, or where it is to be avoided that of the next. */
-static uint32_t pick_next(const struct balance_choice *choice, uint32_t point)
-{
-	for (unsigned i = 0; i < WALK_MAX; i++, point = next_point(choice, point))
-		if (!draw_avoids(choice, choice->ring[point].node))
-			return choice->ring[point].node;
-	return draw_other(choice, choice->ring[point].node);
 }
 
 uint32_t hash_pick(struct balance *balance, const struct balance_choice *choice, uint64_t key)
