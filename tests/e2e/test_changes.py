@@ -34,7 +34,7 @@ def test_a_pod_that_leaves_gets_no_new_request(ingot, pods):
 
 def test_a_pod_that_comes_gets_its_share(ingot, pods):
     a, b = pods("a", "b")
-    ingot.serve(ingress("shop.example", to=[a]))
+    ingot.serve(ingress("shop.example", to=[a], annotations=IN_TURN))
     assert ingot.get("shop.example", times=4).by_pod == {"a": 4}
 
     ingot.apply(endpoints(to=[a, b]))
