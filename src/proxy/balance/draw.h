@@ -37,7 +37,8 @@ static inline bool draw_avoids(const struct balance_choice *choice, uint32_t ind
 /* The first from there on, around the end, that is not avoided; that one where all are. */
 uint32_t draw_other(const struct balance_choice *choice, uint32_t from);
 
-/* Whose share a point lies in: by halves, and the halves by additions, since nobody could predict the branches. */
+/* Whose share a point lies in: by halves, and the halves by multiplication, since nobody could predict the branches
+ * that the compiler makes of a condition. */
 static inline uint32_t draw_at(const struct balance_choice *choice, uint32_t point)
 {
 	const uint32_t *ends = choice->shares;
@@ -48,7 +49,7 @@ static inline uint32_t draw_at(const struct balance_choice *choice, uint32_t poi
 	while (left > 1) {
 		uint32_t half = left / 2;
 
-		ends += ends[half - 1] < point ? half : 0;
+		ends += half * (uint32_t)(ends[half - 1] < point);
 		left -= half;
 	}
 	return (uint32_t)(ends - choice->shares);

@@ -8,19 +8,53 @@
 enum {
 	WALK_MAX = 64,      /* points that are looked at before one is taken anyway */
 	SUM_PICKS_PART = 8, /* the sum is made anew after that part of the endpoints was picked */
+	ARC_HALF = 32,      /* points on each side of a guess that are looked at */
 };
+
+/* Points of a ring. */
+struct arc {
+	uint32_t first;
+	uint32_t count;
+};
+
+/* Points lie evenly, as hashes do, so that one can tell about where a hash is, and from what lies there better still.
+ * Only a guess: nothing but time depends on it. */
+static uint32_t guess_point(const struct balance_choice *choice, uint32_t hash)
+{
+	int64_t count = choice->point_count;
+	int64_t near = (int64_t)hash * count >> 32;
+	int64_t off = (int64_t)hash - choice->ring[near].hash;
+	int64_t better = near + off * count / (INT64_C(1) << 32);
+
+	return (uint32_t)(better < 0 ? 0 : better < count ? better : count - 1);
+}
+
+/* A part of the ring around the guess, if what is looked for lies in there; else all of it. A search of the whole
+ * would wait for memory at nearly every step where rings are large. */
+static struct arc narrow(const struct balance_choice *choice, uint32_t hash)
+{
+	uint32_t count = choice->point_count;
+	uint32_t guess = guess_point(choice, hash);
+	uint32_t first = guess > ARC_HALF ? guess - ARC_HALF : 0;
+	uint32_t end = count - guess > ARC_HALF ? guess + ARC_HALF : count;
+
+	if ((first > 0 && choice->ring[first].hash >= hash) ||
+	    (end < count && choice->ring[end - 1].hash < hash))
+		return (struct arc){0, count};
+	return (struct arc){first, end - first};
+}
 
 /* The first point that does not lie before the hash. */
 static uint32_t find_point(const struct balance_choice *choice, uint32_t hash)
 {
-	const struct ring_point *at = choice->ring;
-	uint32_t left = choice->point_count;
+	struct arc arc = narrow(choice, hash);
+	const struct ring_point *at = &choice->ring[arc.first];
 
-	while (left > 1) {
-		uint32_t half = left / 2;
+	while (arc.count > 1) {
+		uint32_t half = arc.count / 2;
 
-		at += at[half - 1].hash < hash ? half : 0;
-		left -= half;
+		at += half * (uint32_t)(at[half - 1].hash < hash);
+		arc.count -= half;
 	}
 	return at->hash < hash ? 0 : (uint32_t)(at - choice->ring);
 }
