@@ -268,8 +268,9 @@ def test_a_retry_takes_no_time_out_of_the_body_along(make_ingot, pods):
     with contextlib.ExitStack() as stack:
         ingot.serve(ingress(HOST, to=[leaving, Refusing(stack)], annotations=IN_TURN))
         clients = [ingot.connect(timeout=10) for _ in range(2)]
-        for client in clients:
-            client.send(request_bytes("/", HOST, "PUT", {"Content-Length": "10"}), b"half")
+        with stopped(ingot):    # so that both have their turn before the first one is tried again
+            for client in clients:
+                client.send(request_bytes("/", HOST, "PUT", {"Content-Length": "10"}), b"half")
 
         assert sorted(client.response().status for client in clients) == [502, 504]
 
