@@ -19,6 +19,7 @@ import time
 import chart
 import lookup
 import memory
+import pick
 import swaps
 import tls
 import traffic
@@ -47,6 +48,7 @@ ROWS = {
     "change-ingress": world.change_ingress,
     "control-cpu": world.control_cpu,
     "look-up": lookup.look_up,
+    "pick": pick.pick,
     "swaps": swaps.swaps,
     "tls-handshake": tls.tls_handshake,
     "tls-request": tls.tls_request,

@@ -88,7 +88,7 @@ TYPES = {
     "SWITCH_OFF": "`true`, `false`", "HEADER_BUFFERS": "number and size", "RETRY_CASES": "words",
     "NETWORKS": "addresses and networks, apart by commas", "REDIRECT_CODE": "status",
     "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "WORDS": "names with colons", "DIGITS": "seconds",
-    "PATHS": "paths, apart by commas",
+    "PATHS": "paths, apart by commas", "ALGORITHM": "`round_robin`, `ewma`, `least_requests`",
 }
 
 # What an obeyed key means, and its default. A key that is missing here is an error of this program.
@@ -111,6 +111,7 @@ KEYS = {
     "keep-alive-requests": ("1000", "requests that one connection of a client may carry"),
     "large-client-header-buffers": ("4 8k", "the size bounds one line (request line: 414, field: 431), number × "
                                             "size the whole head (431)"),
+    "load-balance": ("ewma", "how pods are chosen where no Ingress says otherwise: see [Balancing](balancing.md)"),
     "proxy-add-original-uri-header": ("false", "send `X-Original-URI` to pods"),
     "proxy-body-size": ("1m", "largest request body; beyond it 413"),
     "proxy-buffer-size": ("4k", "raises the bound of a response head; beyond it 502"),
@@ -245,6 +246,8 @@ ANNOTATIONS = {
     "auth-tls-verify-depth": "how many certificates may stand between that of a client and `ca.crt`; default: 1",
     "backend-protocol": "what pods are spoken to with: `HTTP` or `HTTPS`; it wins over `appProtocol` of the Service port. "
                         "With `GRPC`, `GRPCS` and `FCGI`, which are not spoken yet, requests get 503",
+    "load-balance": "how pods are chosen: `ewma`, `least_requests` or `round_robin`; default: what the ConfigMap says. "
+                    "Where Ingresses share a Service port, the oldest one decides: see [Balancing](balancing.md)",
     "proxy-ssl-ciphers": "ciphers of TLS 1.2 towards pods, as OpenSSL names them; default: ECDHE with AES-GCM or ChaCha20",
     "proxy-ssl-name": "name that certificates of pods must be good for, and that is sent to them; default: "
                       "`SERVICE.NAMESPACE.svc`",
@@ -260,14 +263,28 @@ ANNOTATIONS = {
     "ssl-passthrough": "`true`: TLS of the host is ended by its pods, with `--enable-ssl-passthrough` (else IGT1208): "
                        "[TLS that is ended by the pods](tls.md#tls-that-is-ended-by-the-pods). The oldest Ingress of a host decides",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
+    "upstream-hash-balance-factor": "with `upstream-hash-by`: a pod may have that many times the mean of the requests under way, and "
+                                    "what is beyond goes to the next one; above 1 and up to 100, two digits behind the point. "
+                                    "Default: `0`, no bound",
+    "upstream-hash-by": "text with variables: requests for which it is the same go to the same pod, whatever `load-balance` says. "
+                        "A variable that nobody knows, or that is not filled yet, is told (IGT1210) and empty",
+    "upstream-hash-by-subset": "with `upstream-hash-by`: `true`: to the same few pods, one of them by chance; default: `false`",
+    "upstream-hash-by-subset-size": "how many pods those are; default: 3",
 }
 
 
 def obeyed_annotations():
+    return annotation_table(calls("model/annotation.def", "ANNOTATION_VALUE") +
+                            calls("model/annotation.def", "ANNOTATION_TEXT"))
+
+
+def own_annotations():
+    return annotation_table(calls("model/annotation_own.def", "ANNOTATION_TEXT"))
+
+
+def annotation_table(found):
     return table(["annotation", "meaning"],
-                 [[code(string(name)), ANNOTATIONS[string(name)]]
-                  for name, _ in sorted(calls("model/annotation.def", "ANNOTATION_VALUE") +
-                                        calls("model/annotation.def", "ANNOTATION_TEXT"))])
+                 [[code(string(name)), ANNOTATIONS[string(name)]] for name, _ in sorted(found)])
 
 
 def annotations():
@@ -283,7 +300,7 @@ def annotations():
 
 
 def configuration():
-    return f"""{NOTE.format("cli/run_flag.def, model/config_key.def and model/annotation.def")}
+    return f"""{NOTE.format("cli/run_flag.def, model/config_key.def and model/annotation*.def")}
 # Configuration
 
 Ingot has no configuration file. It is told what to do by Kubernetes objects, by one ConfigMap for what is global, and
@@ -315,7 +332,11 @@ Annotations of ingress-nginx begin with `nginx.ingress.kubernetes.io/`. An unkno
 
 {obeyed_annotations()}
 
-All others are known and not obeyed yet; what happens depends on what the annotation is for.
+Ingot's own begin with `ingot/`:
+
+{own_annotations()}
+
+All others of ingress-nginx are known and not obeyed yet; what happens depends on what the annotation is for.
 
 {annotations()}
 """

@@ -4,6 +4,9 @@
 
 #include "base/memory.h"
 #include "compile/compiler.h"
+#include "compile/ring.h"
+#include "compile/shares.h"
+#include "compile/template.h"
 #include "table/builder.h"
 #include "table/endpoints.h"
 
@@ -12,6 +15,10 @@ enum { WEIGHT = 1 };
 
 static_assert((int)MODEL_ENDPOINT_READY == (int)ENDPOINT_READY, "states");
 static_assert((int)MODEL_ENDPOINT_TERMINATING == (int)ENDPOINT_TERMINATING, "states");
+static_assert((int)MODEL_ROUND_ROBIN == (int)UPSTREAM_ROUND_ROBIN, "algorithms");
+static_assert((int)MODEL_EWMA == (int)UPSTREAM_EWMA, "algorithms");
+static_assert((int)MODEL_LEAST_REQUESTS == (int)UPSTREAM_LEAST_REQUESTS, "algorithms");
+static_assert((int)MODEL_HASH == (int)UPSTREAM_HASH, "algorithms");
 
 /* The endpoints of one upstream on their way to take the place of those compiled last. */
 struct fresh {
@@ -205,6 +212,33 @@ static uint32_t add_tls(struct builder *builder, const struct model_upstream_tls
 	return builder_intern(builder, ENDPOINTS_TLS, &tls);
 }
 
+/* Without a ring and without loads of its own a name has what does without. */
+static enum upstream_algorithm algorithm_of(const struct model_upstream *upstream)
+{
+	bool is_name = upstream->external_name.len > 0;
+	enum model_algorithm algorithm = upstream->balance.algorithm;
+
+	if (is_name && (algorithm == MODEL_EWMA || algorithm == MODEL_LEAST_REQUESTS))
+		return UPSTREAM_ROUND_ROBIN;
+	return (enum upstream_algorithm)algorithm;
+}
+
+/* How endpoints are chosen. The record has its endpoints. */
+static void add_balance(struct builder *builder, const struct ids_upstream *upstream,
+			struct upstream_record *record)
+{
+	const struct model_balance *balance = &upstream->kept.balance;
+
+	record->algorithm = (uint8_t)algorithm_of(&upstream->kept);
+	record->first_share = shares_add(builder, upstream->records, upstream->record_count);
+	if (record->algorithm != UPSTREAM_HASH)
+		return;
+	record->subset_size = balance->subset_size;
+	record->bound_percent = balance->bound_percent;
+	record->hash_by = template_add(builder, ENDPOINTS_PARTS, balance->hash_by);
+	ring_add(builder, upstream->records, record);
+}
+
 static void add_upstream(struct builder *builder, const struct ids_upstream *upstream)
 {
 	static const struct upstream_record free_id;
@@ -224,11 +258,11 @@ static void add_upstream(struct builder *builder, const struct ids_upstream *ups
 		.external_name = builder_text(builder, upstream->kept.external_name),
 		.external_port = upstream->kept.external_port,
 		.protocol = UPSTREAM_HTTP1,
-		.algorithm = UPSTREAM_ROUND_ROBIN,
 		.tls = tls,
 	};
 	for (uint32_t i = 0; i < upstream->record_count; i++)
 		builder_add(builder, ENDPOINTS_ENDPOINTS, &upstream->records[i]);
+	add_balance(builder, upstream, &record);
 	builder_add(builder, ENDPOINTS_UPSTREAMS, &record);
 }
 

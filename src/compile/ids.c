@@ -62,12 +62,19 @@ void ids_begin(struct ids *ids)
 	ids->round++;
 }
 
+static bool is_same_balance(const struct model_balance *a, const struct model_balance *b)
+{
+	return a->algorithm == b->algorithm && span_equals(a->hash_by, b->hash_by) &&
+	       a->subset_size == b->subset_size && a->bound_percent == b->bound_percent;
+}
+
 /* What the key does not fix: it may change while the upstream lives. */
 static bool is_same(const struct model_upstream *a, const struct model_upstream *b)
 {
 	return span_equals(a->port_name, b->port_name) && a->target_number == b->target_number &&
 	       span_equals(a->external_name, b->external_name) &&
-	       a->external_port == b->external_port && span_equals(a->name, b->name);
+	       a->external_port == b->external_port && span_equals(a->name, b->name) &&
+	       is_same_balance(&a->balance, &b->balance);
 }
 
 static size_t measure(const struct model_upstream *of)
@@ -77,7 +84,7 @@ static size_t measure(const struct model_upstream *of)
 	return of->by_key.key.len + of->name.len + of->namespace.len + of->service.len +
 	       of->port_name.len + of->external_name.len + tls->certificate.len +
 	       tls->authorities.len + tls->server_name.len + tls->verify_name.len +
-	       tls->ciphers.len;
+	       tls->ciphers.len + of->balance.hash_by.len;
 }
 
 static struct span put(char **at, struct span text)
@@ -119,7 +126,9 @@ static void keep(struct ids_upstream *upstream, const struct model_upstream *of,
 		.external_name = put(&at, of->external_name),
 		.external_port = of->external_port,
 		.tls = put_tls(&at, &of->tls),
+		.balance = of->balance,
 	};
+	upstream->kept.balance.hash_by = put(&at, of->balance.hash_by);
 }
 
 /* The map's key moves with the text, so the entry is told. */

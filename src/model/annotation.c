@@ -38,30 +38,54 @@ static const struct annotation annotations[] = {
 #undef ANNOTATION_VALUE
 };
 
-enum { ANNOTATION_COUNT = sizeof(annotations) / sizeof(annotations[0]) };
+/* Ingot's own. */
+static const struct annotation own_annotations[] = {
+#define ANNOTATION_TEXT(name, field) \
+	{name, CLASS_TEXT, NULL, offsetof(struct annotation_verdict, field)},
+#include "model/annotation_own.def"
+#undef ANNOTATION_TEXT
+};
 
-#define PREFIX "nginx.ingress.kubernetes.io/"
+/* A prefix and the annotations that may stand behind it. */
+struct family {
+	struct span prefix;
+	const struct annotation *members;
+	size_t count;
+};
+
+#define PREFIX     "nginx.ingress.kubernetes.io/"
+#define OWN_PREFIX "ingot/"
+
+static const struct family families[] = {
+	{{PREFIX, sizeof(PREFIX) - 1}, annotations, sizeof(annotations) / sizeof(annotations[0])},
+	{{OWN_PREFIX, sizeof(OWN_PREFIX) - 1},
+	 own_annotations,
+	 sizeof(own_annotations) / sizeof(own_annotations[0])},
+};
+
+enum { FAMILY_COUNT = sizeof(families) / sizeof(families[0]) };
 
 /* One annotation of an Ingress. */
 struct found {
 	const struct ingress *ingress;
+	const struct family *family;
 	struct span name; /* without prefix */
 	struct span value;
 	struct span field; /* its path */
 	struct build *build;
 };
 
-static const struct annotation *find(struct span name)
+static const struct annotation *find(const struct family *family, struct span name)
 {
 	size_t low = 0;
-	size_t high = ANNOTATION_COUNT;
+	size_t high = family->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = span_compare(span_from(annotations[middle].name), name);
+		int order = span_compare(span_from(family->members[middle].name), name);
 
 		if (order == 0)
-			return &annotations[middle];
+			return &family->members[middle];
 		if (order < 0)
 			low = middle + 1;
 		else
@@ -88,9 +112,9 @@ static void report_unknown(const struct found *found)
 {
 	struct nearest nearest = nearest_to(found->name);
 
-	for (size_t i = 0; i < ANNOTATION_COUNT && found->build->compared < NEAREST_BUDGET;
+	for (size_t i = 0; i < found->family->count && found->build->compared < NEAREST_BUDGET;
 	     i++, found->build->compared++)
-		nearest_offer(&nearest, span_from(annotations[i].name));
+		nearest_offer(&nearest, span_from(found->family->members[i].name));
 	if (nearest.best.ptr != NULL)
 		diagnostics_add(found->build->diagnostics, DIAGNOSTIC_UNKNOWN_ANNOTATION,
 				&found->ingress->object, found->field,
@@ -151,7 +175,7 @@ static void keep_text(const struct found *found, const struct annotation *annota
 
 static void judge(const struct found *found, struct annotation_verdict *verdict)
 {
-	const struct annotation *annotation = find(found->name);
+	const struct annotation *annotation = find(found->family, found->name);
 	const struct object *object = &found->ingress->object;
 
 	if (annotation == NULL) {
@@ -198,9 +222,9 @@ static void judge(const struct found *found, struct annotation_verdict *verdict)
 	}
 }
 
-struct span annotation_field(struct build *build, const char *name)
+static struct span field_of(struct build *build, const char *prefix, const char *name)
 {
-	const struct span parts[] = {S(PREFIX), span_from(name)};
+	const struct span parts[] = {span_from(prefix), span_from(name)};
 	struct buf field = {0};
 	struct span text;
 
@@ -211,16 +235,32 @@ struct span annotation_field(struct build *build, const char *name)
 	return text;
 }
 
-void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
-		       const char *name, struct span value, const char *what)
+struct span annotation_field(struct build *build, const char *name)
 {
-	struct span field = annotation_field(build, name);
+	return field_of(build, PREFIX, name);
+}
 
+static void report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+		   struct span field, struct span value, const char *what)
+{
 	if (value.len == 0)
 		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s", what);
 	else
 		diagnostics_add(build->diagnostics, id, &ingress->object, field, "%s %s",
 				diagnostic_quote(value), what);
+}
+
+void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
+		       const char *name, struct span value, const char *what)
+{
+	report(build, ingress, id, field_of(build, PREFIX, name), value, what);
+}
+
+void annotation_report_own(struct build *build, const struct ingress *ingress,
+			   enum diagnostic_id id, const char *name, struct span value,
+			   const char *what)
+{
+	report(build, ingress, id, field_of(build, OWN_PREFIX, name), value, what);
 }
 
 bool annotation_secret(struct build *build, const struct ingress *ingress, struct span text,
@@ -235,6 +275,15 @@ bool annotation_secret(struct build *build, const struct ingress *ingress, struc
 	return span_equals(namespace, ingress->object.namespace) && rule_text_is_dns_name(name);
 }
 
+/* The family of a key; NULL: it is not about us. */
+static const struct family *family_of(struct span key)
+{
+	for (size_t i = 0; i < FAMILY_COUNT; i++)
+		if (span_starts_with(key, families[i].prefix) && key.len > families[i].prefix.len)
+			return &families[i];
+	return NULL;
+}
+
 struct annotation_verdict annotation_read(struct build *build, const struct ingress *ingress)
 {
 	const struct pairs *pairs = &ingress->object.annotations;
@@ -245,13 +294,15 @@ struct annotation_verdict annotation_read(struct build *build, const struct ingr
 	struct buf field = {0};
 
 	for (uint32_t i = 0; i < pairs->count; i++) {
+		const struct family *family = family_of(pairs->items[i].key);
 		struct found found = {.ingress = ingress,
-				      .name = span_skip(pairs->items[i].key, sizeof(PREFIX) - 1),
+				      .family = family,
 				      .value = pairs->items[i].value,
 				      .build = build};
 
-		if (!span_starts_with(pairs->items[i].key, S(PREFIX)) || found.name.len == 0)
+		if (family == NULL)
 			continue;
+		found.name = span_skip(pairs->items[i].key, family->prefix.len);
 		buf_clear(&field);
 		buf_add(&field, S("metadata.annotations"));
 		field_path_add(&field, pairs->items[i].key);

@@ -28,6 +28,14 @@ struct auth_tls_texts {
 	struct span match_cn;
 };
 
+struct balance_texts {
+	struct span load_balance;
+	struct span hash_by;
+	struct span subset;
+	struct span subset_size;
+	struct span factor;
+};
+
 struct annotation_verdict {
 	bool denied;       /* something guards and is not obeyed: the routes answer 503 */
 	bool canary;       /* an addition to another Ingress: not served at all */
@@ -35,6 +43,7 @@ struct annotation_verdict {
 	bool force_ssl_redirect;
 	struct span backend_protocol;
 	struct span ssl_passthrough;
+	struct balance_texts balance;
 	struct proxy_ssl_texts proxy_ssl;
 	struct auth_tls_texts auth_tls;
 };
@@ -46,6 +55,11 @@ struct span annotation_field(struct build *build, const char *name);
  * not shown. */
 void annotation_report(struct build *build, const struct ingress *ingress, enum diagnostic_id id,
 		       const char *name, struct span value, const char *what);
+
+/* The same of one of Ingot's own annotations. */
+void annotation_report_own(struct build *build, const struct ingress *ingress,
+			   enum diagnostic_id id, const char *name, struct span value,
+			   const char *what);
 
 /* "namespace/name" of the Secret that an annotation names, with or without the namespace of the Ingress, in the arena
  * of the update. False: it is in another one, or no name (compat spec, 2.9). */

@@ -50,6 +50,7 @@ struct build {
 	struct map certificates; /* struct certificate by_name: also those that cannot be used */
 	struct list unheld_certificates;
 	struct list unheld;    /* upstreams that no intent leads to */
+	struct list undecided; /* upstreams that other intents lead to than before (balance.c) */
 	struct list old_hosts; /* to be made anew */
 
 	/* of one update */

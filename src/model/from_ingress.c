@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "model/annotation.h"
+#include "model/balance.h"
 #include "model/certificate.h"
 #include "model/class.h"
 #include "model/client_certificate.h"
@@ -235,6 +236,7 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 		intent->ssl_redirect = verdict.ssl_redirect;
 		intent->force_ssl_redirect = verdict.force_ssl_redirect;
 		passthrough_read(build, intent, verdict.ssl_passthrough);
+		balance_read(build, intent, &verdict.balance);
 		upstream_protocol_read(build, intent, &verdict);
 		client_certificate_read(build, intent, &verdict.auth_tls);
 		add_default(build, intent);

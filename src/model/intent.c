@@ -15,8 +15,8 @@ static size_t measure(const struct intent_room *room)
 	/* a mention has a claim for each of its paths, which has a backend */
 	return room->mentions * sizeof(struct mention) + room->backends * sizeof(struct claim) +
 	       (room->backends + room->secrets) * sizeof(struct object_use) +
-	       room->backends * sizeof(struct upstream *) +
-	       room->secrets * sizeof(struct certificate *) + room->text + 8 * SLACK;
+	       room->backends * sizeof(struct hold) + room->secrets * sizeof(struct certificate *) +
+	       room->text + 8 * SLACK;
 }
 
 static void take_room(struct intent *intent, const struct intent_room *room)
@@ -67,7 +67,7 @@ void intent_free(struct build *build, struct intent *intent)
 	end_uses(&intent->services);
 	end_uses(&intent->secrets);
 	for (uint32_t i = 0; i < intent->held_count; i++)
-		upstream_release(build, intent->held[i]);
+		upstream_release(build, intent->held[i].upstream, &intent->held[i]);
 	for (uint32_t i = 0; i < intent->certificate_count; i++)
 		certificate_release(build, intent->certificates[i]);
 	list_map_remove(&build->intents_by_miss, intent->missed_in, &intent->of_miss);
@@ -107,10 +107,14 @@ void intent_miss_service(struct build *build, struct intent *intent)
 	list_map_add(&build->intents_by_miss, intent->missed_in, &intent->of_miss);
 }
 
-void intent_hold(struct intent *intent, struct upstream *upstream)
+void intent_hold(struct build *build, struct intent *intent, struct upstream *upstream)
 {
-	upstream_hold(upstream);
-	intent->held[intent->held_count++] = upstream;
+	struct hold *hold = &intent->held[intent->held_count++];
+
+	hold->intent = intent;
+	hold->upstream = upstream;
+	list_init(&hold->of_upstream);
+	upstream_hold(build, upstream, hold);
 }
 
 void intent_hold_certificate(struct intent *intent, struct certificate *certificate)

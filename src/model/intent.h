@@ -64,6 +64,13 @@ struct object_uses {
 	uint32_t count;
 };
 
+/* An intent leads to an upstream. */
+struct hold {
+	struct list of_upstream; /* in upstream.holds */
+	struct intent *intent;
+	struct upstream *upstream;
+};
+
 struct intent {
 	struct map_entry by_name;
 	const struct ingress *ingress; /* in the store; it goes when that does */
@@ -75,7 +82,7 @@ struct intent {
 	uint32_t mention_count;
 	struct object_uses services;
 	struct object_uses secrets;
-	struct upstream **held;
+	struct hold *held;
 	uint32_t held_count;
 	struct certificate **certificates; /* held */
 	uint32_t certificate_count;
@@ -84,6 +91,7 @@ struct intent {
 	bool force_ssl_redirect;
 	bool decides_client;             /* auth-tls-secret */
 	struct model_client_tls client;  /* where it does */
+	struct model_balance balance;    /* load-balance, upstream-hash-by* */
 	enum upstream_speech speech;     /* backend-protocol */
 	struct model_upstream_tls tls;   /* where TLS is spoken; without names */
 	struct span tls_name;            /* proxy-ssl-name; empty: that of the Service */
@@ -121,7 +129,7 @@ void intent_use(struct intent *intent, struct object_uses *uses, struct span nam
 void intent_miss_service(struct build *build, struct intent *intent);
 
 /* The upstream stays as long as the intent. */
-void intent_hold(struct intent *intent, struct upstream *upstream);
+void intent_hold(struct build *build, struct intent *intent, struct upstream *upstream);
 
 /* So does the certificate. */
 void intent_hold_certificate(struct intent *intent, struct certificate *certificate);

@@ -46,6 +46,7 @@ struct model *model_new(const struct store *store, const struct model_options *o
 	list_init(&build->unheld_certificates);
 	list_init(&build->gone_certificates);
 	list_init(&build->unheld);
+	list_init(&build->undecided);
 	list_init(&build->old_hosts);
 	list_init(&build->gone_hosts);
 	list_init(&build->gone_upstreams);
@@ -359,6 +360,7 @@ const struct model_changes *model_update(struct model *model, int64_t now_s)
 	make_intents(&revision);
 	host_make_old(build);
 	upstream_forget_unheld(build);
+	upstream_decide(build);
 	certificate_forget_unheld(build);
 	arena_fini(&build->arena);
 	arena_init(&build->arena, NULL, 0, SIZE_MAX);

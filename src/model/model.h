@@ -40,6 +40,17 @@ struct model_options {
 	struct span fallback_key;
 };
 
+/* How endpoints are chosen, in the order of table/endpoints.h, enum upstream_algorithm. */
+enum model_algorithm { MODEL_ROUND_ROBIN, MODEL_EWMA, MODEL_LEAST_REQUESTS, MODEL_HASH };
+
+struct model_balance {
+	enum model_algorithm algorithm;
+	struct span
+		hash_by; /* with MODEL_HASH: a text with variables (template.h) that can be parsed */
+	uint32_t subset_size;   /* with MODEL_HASH: the key chooses so many endpoints; 0: one */
+	uint32_t bound_percent; /* with MODEL_HASH: of the mean load, what one may have; 0: any */
+};
+
 /* Global settings: ConfigMap keys with their defaults. Field by field what table_settings and
  * route_policy carry; see model/config_key.def. Durations in milliseconds, sizes in bytes. */
 struct model_settings {
@@ -79,8 +90,9 @@ struct model_settings {
 	bool hsts;
 	bool hsts_include_subdomains;
 	bool hsts_preload;
-	uint32_t tls_versions;       /* BIT(0): 1.2, BIT(1): 1.3 */
-	uint32_t http_redirect_code; /* 300 … 308 */
+	enum model_algorithm load_balance; /* where no annotation says otherwise */
+	uint32_t tls_versions;             /* BIT(0): 1.2, BIT(1): 1.3 */
+	uint32_t http_redirect_code;       /* 300 … 308 */
 	uint32_t http2_concurrent_streams;
 	struct span ssl_ciphers;          /* of TLS 1.2; empty: the default */
 	struct span ssl_curves;           /* empty: the default */
@@ -150,6 +162,7 @@ struct model_upstream {
 	struct span external_name; /* ExternalName Services; else empty */
 	uint16_t external_port;
 	struct model_upstream_tls tls;
+	struct model_balance balance;
 };
 
 enum model_certificate_kind {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "model/balance.h"
 #include "model/nearest.h"
 #include "model/scalar.h"
 
@@ -35,6 +36,7 @@ enum key_type {
 	TYPE_WORDS,
 	TYPE_DIGITS,
 	TYPE_PATHS,
+	TYPE_ALGORITHM,
 };
 
 struct key {
@@ -126,6 +128,7 @@ void settings_default(struct config *config, struct arena *arena)
 				.hsts_include_subdomains = true,
 				.tls_versions = BIT(TLS_1_2) | BIT(TLS_1_3),
 				.http_redirect_code = 308,
+				.load_balance = MODEL_EWMA,
 				.http2_concurrent_streams = 128,
 				.hsts_max_age = S("31536000"),
 				.no_tls_redirect = S("/.well-known/acme-challenge"),
@@ -377,6 +380,8 @@ static bool read_value(struct reading *reading, const struct key *key, struct sp
 		return read_digits(text, field);
 	case TYPE_PATHS:
 		return read_paths(text, field);
+	case TYPE_ALGORITHM:
+		return balance_algorithm(text, field);
 	}
 	return false;
 }
@@ -403,6 +408,7 @@ static const char *accepted(enum key_type type)
 		[TYPE_TLS_VERSIONS] = "it takes \"TLSv1.2\", \"TLSv1.3\" or both",
 		[TYPE_WORDS] = "it takes names with colons, as OpenSSL has them",
 		[TYPE_DIGITS] = "it takes whole seconds, for example \"31536000\"",
+		[TYPE_ALGORITHM] = "it takes round_robin, ewma or least_requests",
 		[TYPE_PATHS] = "it takes beginnings of paths with commas, each with a '/' first",
 	};
 

@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "base/memory.h"
+#include "model/balance.h"
 #include "model/nearest.h"
 #include "model/rule_text.h"
 #include "model/upstream_protocol.h"
@@ -262,9 +263,12 @@ static struct upstream *new_upstream(struct build *build, const struct wanted *w
 	upstream->model.service = put(&at, service->name);
 	set_ports(&upstream->model, wanted, &at);
 	upstream->model.tls = put_tls(&at, &wanted->tls);
+	upstream->model.balance.algorithm = build->model.settings.load_balance;
 	list_init(&upstream->model.link);
 	list_init(&upstream->of_service);
 	list_init(&upstream->unheld);
+	list_init(&upstream->holds);
+	list_init(&upstream->undecided);
 	return upstream;
 }
 
@@ -334,17 +338,40 @@ static struct upstream *get_upstream(struct build *build, const struct wanted *w
 	return upstream;
 }
 
-void upstream_hold(struct upstream *upstream)
+static void make_undecided(struct build *build, struct upstream *upstream)
+{
+	list_remove(&upstream->undecided);
+	list_add_last(&build->undecided, &upstream->undecided);
+}
+
+void upstream_hold(struct build *build, struct upstream *upstream, struct hold *hold)
 {
 	upstream->holders++;
 	list_remove(&upstream->unheld);
+	if (hold != NULL)
+		list_add_last(&upstream->holds, &hold->of_upstream);
+	make_undecided(build, upstream);
 }
 
-void upstream_release(struct build *build, struct upstream *upstream)
+void upstream_release(struct build *build, struct upstream *upstream, struct hold *hold)
 {
 	BUG_ON(upstream->holders == 0);
+	if (hold != NULL)
+		list_remove(&hold->of_upstream);
+	make_undecided(build, upstream);
 	if (--upstream->holders == 0)
 		list_add_last(&build->unheld, &upstream->unheld);
+}
+
+void upstream_decide(struct build *build)
+{
+	list_for_each_safe (link, &build->undecided) {
+		struct upstream *upstream = container_of(link, struct upstream, undecided);
+
+		list_remove(link);
+		if (balance_decide(build, upstream) && !upstream->is_refused)
+			build_note_upstream(build, upstream->model.by_key.key);
+	}
 }
 
 /* It is there in name alone until the next update. */
@@ -360,6 +387,7 @@ static void leave(struct build *build, struct upstream *upstream)
 	if (!upstream->is_refused)
 		build_note_upstream(build, upstream->model.by_key.key);
 	diagnostics_drop(&upstream->diagnostics, build->sink);
+	list_remove(&upstream->undecided);
 	list_remove(&upstream->unheld);
 	list_add_last(&build->gone_upstreams, &upstream->unheld);
 }
@@ -390,6 +418,7 @@ void upstream_free_gone(struct build *build)
 
 		list_remove(link);
 		diagnostics_free(upstream->diagnostics);
+		free(upstream->hash_by);
 		free(upstream);
 	}
 }
@@ -480,7 +509,7 @@ static void resolve_port(struct build *build, struct intent *intent, struct span
 		upstream_protocol_note_tls(build, intent, backend_field(build, path));
 	}
 	upstream = get_upstream(build, wanted);
-	intent_hold(intent, upstream);
+	intent_hold(build, intent, upstream);
 	if (upstream->is_refused)
 		return;
 	target->upstream = upstream;
@@ -550,7 +579,7 @@ struct target upstream_default(struct build *build)
 	if (upstream_protocol_of(NULL, wanted.port) == UPSTREAM_SPEAKS_HTTPS)
 		wanted.tls = upstream_protocol_tls(build, NULL, wanted.service);
 	upstream = get_upstream(build, &wanted);
-	upstream_hold(upstream);
+	upstream_hold(build, upstream, NULL);
 	if (upstream->is_refused)
 		return target;
 	target.upstream = upstream;

@@ -9,7 +9,10 @@ struct upstream {
 	struct model_upstream model; /* first */
 	struct list of_service;      /* in build.upstreams_by_service */
 	struct list unheld;          /* in build.unheld; in build.gone_upstreams when it is gone */
-	uint32_t holders;
+	struct list holds;           /* struct hold: of the intents that lead to it */
+	struct list undecided;       /* in build.undecided: who leads to it has changed */
+	uint32_t holders;            /* these, and the default backend */
+	char *hash_by;               /* text of model.balance; NULL: empty */
 	bool is_refused; /* it cannot be, and diagnostics say why; it is none of the model's */
 	struct diagnostics *diagnostics; /* NULL: nothing is wrong */
 	char text[];                     /* all that model points to */
@@ -25,8 +28,12 @@ bool upstream_resolve(struct build *build, struct intent *intent,
 /* Where requests go that no rule takes: --default-backend-service, or a 404. It is held. */
 struct target upstream_default(struct build *build);
 
-void upstream_hold(struct upstream *upstream);
-void upstream_release(struct build *build, struct upstream *upstream);
+/* hold: of an intent, kept until it is released; NULL: the default backend's. */
+void upstream_hold(struct build *build, struct upstream *upstream, struct hold *hold);
+void upstream_release(struct build *build, struct upstream *upstream, struct hold *hold);
+
+/* How endpoints are chosen is decided for those that others lead to than before. */
+void upstream_decide(struct build *build);
 
 /* The Service changed: upstreams of it, which nobody holds any more, go. */
 void upstream_forget_service(struct build *build, struct span service);

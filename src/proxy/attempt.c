@@ -7,9 +7,11 @@
 #include "base/bug.h"
 #include "io/socket.h"
 #include "proxy/exchange.h"
+#include "proxy/load.h"
 #include "proxy/policy/retry.h"
 #include "proxy/request_out.h"
 #include "proxy/response_out.h"
+#include "proxy/template.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
 #include "proxy/upstream_tls.h"
@@ -71,18 +73,50 @@ enum fault attempt_connect_fault(int reason)
 	}
 }
 
+static struct load_key load_key_of(uint32_t slot, uint32_t incarnation)
+{
+	return (struct load_key){.slot = slot, .incarnation = incarnation};
+}
+
+/* How long the endpoint has taken so far: to accept, and since it had all of the request, whose body may have been slow
+ * to come. */
+static uint64_t latency_us(struct exchange *exchange, enum load_outcome outcome)
+{
+	uint64_t now_ns = loop_now_ns(exchange->worker->loop);
+
+	if (exchange->request_sent)
+		return exchange_attempt(exchange)->connect_us +
+		       (now_ns - exchange->request_sent_ns) / 1000;
+	return outcome == LOAD_ANSWERED || outcome == LOAD_TIMED_OUT ? us_since_start(exchange) : 0;
+}
+
+/* For the figures of the attempt's endpoint. */
+static void learn(struct exchange *exchange, enum load_outcome outcome, uint64_t us)
+{
+	const struct upstream *upstream = exchange->upstream;
+
+	if (upstream != NULL)
+		load_learn(&exchange->worker->load_book,
+			   load_key_of(upstream->slot, upstream->incarnation), outcome, us,
+			   loop_now_ns(exchange->worker->loop));
+}
+
+static enum load_outcome load_outcome_of(enum fault fault)
+{
+	return fault == FAULT_CONNECT_TIMEOUT || fault == FAULT_UPSTREAM_TIMEOUT ||
+			       fault == FAULT_UPSTREAM_SEND_TIMEOUT
+		       ? LOAD_TIMED_OUT
+		       : LOAD_FAILED;
+}
+
 static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
 {
 	struct worker *worker = exchange->worker;
 
 	exchange->upstream = upstream;
 	exchange_move(exchange, EXCHANGE_CONNECTING);
-	if (upstream->slot != TABLE_NONE) {
-		struct endpoint_load *load = stats_endpoint(&worker->stats, upstream->slot);
-
-		atomic_fetch_add_explicit(&load->in_flight, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&load->requests, 1, memory_order_relaxed);
-	}
+	load_begin(&worker->load_book, load_key_of(upstream->slot, upstream->incarnation),
+		   exchange->attempt_ns);
 }
 
 static struct upstream *take_pooled(struct exchange *exchange,
@@ -105,6 +139,20 @@ static struct upstream *take_pooled(struct exchange *exchange,
 	return upstream;
 }
 
+/* Nobody is there, and that was known at once; or it is this machine that is at its end. */
+static void fail_unbound(struct exchange *exchange, const struct endpoint_record *endpoint,
+			 enum fault fault)
+{
+	struct load_key key = load_key_of(endpoint->slot, endpoint->incarnation);
+
+	if (fault != FAULT_OUT_OF_DESCRIPTORS) {
+		load_begin(&exchange->worker->load_book, key, exchange->attempt_ns);
+		load_learn(&exchange->worker->load_book, key, LOAD_FAILED, 0, exchange->attempt_ns);
+		load_end(&exchange->worker->load_book, key);
+	}
+	attempt_fail(exchange, fault);
+}
+
 static void connect_to(struct exchange *exchange, const struct endpoint_record *endpoint,
 		       struct tls_context *tls)
 {
@@ -116,7 +164,7 @@ static void connect_to(struct exchange *exchange, const struct endpoint_record *
 	if (upstream == NULL)
 		upstream = upstream_open(worker, endpoint, tls, exchange);
 	if (upstream == NULL) {
-		attempt_fail(exchange, attempt_connect_fault(errno));
+		fail_unbound(exchange, endpoint, attempt_connect_fault(errno));
 		return;
 	}
 	bind_upstream(exchange, upstream);
@@ -149,10 +197,21 @@ static void have_no_endpoint(struct exchange *exchange, enum fault fault)
 	}
 }
 
+static uint64_t hash_key(struct exchange *exchange, const struct upstream_match *match)
+{
+	const struct template_range *range = &match->upstream->hash_by;
+	const struct template_text text = {.segment = match->endpoints->header,
+					   .parts = &match->endpoints->parts[range->first],
+					   .count = range->count};
+
+	return template_hash(exchange, &text);
+}
+
 static void choose(struct exchange *exchange, struct balance_choice *choice,
 		   const struct upstream_match *match)
 {
 	const struct endpoint_record *endpoint;
+	uint64_t key = 0;
 	struct tls_context *tls;
 
 	if (choice->count == 0) {
@@ -161,7 +220,10 @@ static void choose(struct exchange *exchange, struct balance_choice *choice,
 	}
 	choice->avoided = exchange->tried;
 	choice->avoided_count = exchange->tried_count;
-	endpoint = balance_pick(&exchange->worker->balance, choice, 0);
+	choice->now_ns = loop_now_ns(exchange->worker->loop);
+	if (choice->algorithm == UPSTREAM_HASH)
+		key = hash_key(exchange, match);
+	endpoint = balance_pick(&exchange->worker->balance, choice, key);
 	if (is_refused(exchange, endpoint))
 		have_no_endpoint(exchange, FAULT_DESTINATION_REFUSED);
 	else if (!upstream_tls_find(exchange->worker->upstream_tls, match, &tls))
@@ -180,9 +242,9 @@ static void choose_by_name(struct exchange *exchange, const struct upstream_matc
 	const struct upstream_record *upstream = match->upstream;
 	struct span name = endpoints_text(match->endpoints, upstream->external_name);
 	struct worker *worker = exchange->worker;
-	struct balance_choice choice = {.upstream = exchange->route->upstream,
-					.algorithm = upstream->algorithm};
+	struct balance_choice choice = {.upstream = exchange->route->upstream};
 
+	balance_offer(&choice, match);
 	switch (names_find(&worker->names, name, upstream->external_port, &exchange->name_waiter,
 			   on_name, &choice)) {
 	case NAMES_KNOWN:
@@ -212,9 +274,7 @@ void attempt_start(struct exchange *exchange)
 		choose_by_name(exchange, &match);
 		return;
 	}
-	choice.endpoints = &match.endpoints->endpoints[upstream->first_endpoint];
-	choice.count = upstream->endpoint_count;
-	choice.algorithm = upstream->algorithm;
+	balance_offer(&choice, &match);
 	choose(exchange, &choice, &match);
 }
 
@@ -373,6 +433,14 @@ static void avoid_endpoint(struct exchange *exchange)
 		exchange->tried[exchange->tried_count++] = exchange_attempt(exchange)->endpoint;
 }
 
+static void learn_status(struct exchange *exchange)
+{
+	bool failed = exchange_attempt(exchange)->status >= 500;
+	enum load_outcome outcome = failed ? LOAD_FAILED : LOAD_ANSWERED;
+
+	learn(exchange, outcome, latency_us(exchange, outcome));
+}
+
 /* A final response head. A status that proxy-next-upstream names is one more reason to try again. */
 static void on_final_head(struct exchange *exchange)
 {
@@ -380,6 +448,7 @@ static void on_final_head(struct exchange *exchange)
 
 	attempt->status = exchange->response.status;
 	attempt->header_us = us_since_start(exchange);
+	learn_status(exchange);
 	exchange->tries++;
 	if (retry_may_follow_status(exchange)) {
 		avoid_endpoint(exchange);
@@ -409,6 +478,7 @@ static bool on_informational(struct exchange *exchange)
 		exchange->tries++;
 		exchange_attempt(exchange)->status = 101;
 		exchange_attempt(exchange)->header_us = us_since_start(exchange);
+		learn_status(exchange);
 		tunnel_start(exchange);
 		return false;
 	}
@@ -560,18 +630,6 @@ void attempt_on_timeout(struct exchange *exchange)
  * The end of an attempt
  */
 
-/* In the live figures of its endpoint. */
-static void count_failure(struct exchange *exchange)
-{
-	const struct upstream *upstream = exchange->upstream;
-
-	if (upstream == NULL || upstream->slot == TABLE_NONE)
-		return;
-	atomic_fetch_add_explicit(
-		&stats_endpoint(&exchange->worker->stats, upstream->slot)->failures, 1,
-		memory_order_relaxed);
-}
-
 void attempt_fail(struct exchange *exchange, enum fault fault)
 {
 	struct access_attempt *attempt = exchange_attempt(exchange);
@@ -590,7 +648,8 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
 	again = retry_may_follow_fault(exchange, fault);
 	if (fault != FAULT_STALE_CONNECTION)
-		count_failure(exchange);
+		learn(exchange, load_outcome_of(fault),
+		      latency_us(exchange, load_outcome_of(fault)));
 	if (again)
 		start_again(exchange);
 	else
@@ -599,7 +658,7 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 
 void attempt_break(struct exchange *exchange, enum fault fault)
 {
-	count_failure(exchange);
+	learn(exchange, LOAD_FAILED, 0);
 	exchange_answer(exchange, fault);
 }
 
@@ -623,10 +682,9 @@ static struct upstream *unbind_upstream(struct exchange *exchange)
 	attempt->response_bytes = exchange->to_downstream.reader.total;
 	worker->counters->upstream_bytes_out += exchange->to_upstream.sender.sent;
 	worker->counters->upstream_bytes_in += received_from_endpoint(exchange);
-	if (upstream->slot != TABLE_NONE)
-		atomic_fetch_sub_explicit(
-			&stats_endpoint(&worker->stats, upstream->slot)->in_flight, 1,
-			memory_order_relaxed);
+	if (attempt->status == 0)
+		learn(exchange, LOAD_ABANDONED, latency_us(exchange, LOAD_ABANDONED));
+	load_end(&worker->load_book, load_key_of(upstream->slot, upstream->incarnation));
 	exchange->upstream = NULL;
 	return upstream;
 }

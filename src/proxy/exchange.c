@@ -341,6 +341,7 @@ static bool pump_request(struct exchange *exchange)
 	switch (relay_pump(relay, &exchange->arena)) {
 	case RELAY_DONE:
 		exchange->request_sent = true;
+		exchange->request_sent_ns = loop_now_ns(exchange->worker->loop);
 		return true;
 	case RELAY_WAIT:
 		return true;

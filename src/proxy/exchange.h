@@ -94,6 +94,7 @@ struct exchange {
 	uint64_t started_ns;               /* first byte */
 	uint64_t attempt_ns;               /* start of the attempt */
 	uint64_t first_attempt_ns;         /* start of the first one */
+	uint64_t request_sent_ns;          /* with request_sent */
 	struct deadline client_deadline;   /* for the client's timer */
 	struct deadline upstream_deadline; /* for that of the endpoint's */
 	uint32_t head_bytes;               /* of the request */

@@ -12,6 +12,7 @@
 #include "proxy/downstream.h"
 #include "proxy/record.h"
 #include "proxy/worker.h"
+#include "table/hash.h"
 
 /* Load-balancer spec, 11.1. */
 enum { CONNECT_TIMEOUT_MS = 5000, HALF_CLOSED_TIMEOUT_MS = 60000 };
@@ -79,10 +80,7 @@ static void close_endpoint(struct passthrough *passthrough, enum ending ending)
 	if (attempt != NULL)
 		attempt->duration_us = us_since(passthrough, passthrough->attempt_ns);
 	worker->counters->upstream_active_now--;
-	if (passthrough->slot != TABLE_NONE)
-		atomic_fetch_sub_explicit(
-			&stats_endpoint(&worker->stats, passthrough->slot)->in_flight, 1,
-			memory_order_relaxed);
+	load_end(&worker->load_book, passthrough->load_key);
 	if (ending == END_BY_RESET)
 		transport_reset(&passthrough->endpoint, worker->loop);
 	else
@@ -214,6 +212,14 @@ static bool has_tries_left(const struct passthrough *passthrough)
 	       spent_ns < (uint64_t)settings->stream_retry_timeout_ms * 1000000;
 }
 
+/* All that is known of how fast it is: how long it takes to accept. */
+static void learn(struct passthrough *passthrough, enum load_outcome outcome)
+{
+	load_learn(&passthrough->worker->load_book, passthrough->load_key, outcome,
+		   us_since(passthrough, passthrough->attempt_ns),
+		   loop_now_ns(passthrough->worker->loop));
+}
+
 /* The connection to an endpoint did not come about; nothing was taken from the client for it. */
 static void fail_attempt(struct passthrough *passthrough, enum fault fault)
 {
@@ -224,10 +230,8 @@ static void fail_attempt(struct passthrough *passthrough, enum fault fault)
 		attempt->status = fault_facts(fault)->status;
 	passthrough->failure = (uint8_t)fault;
 	worker->counters->upstream_connect_failures++;
-	if (passthrough->slot != TABLE_NONE)
-		atomic_fetch_add_explicit(
-			&stats_endpoint(&worker->stats, passthrough->slot)->failures, 1,
-			memory_order_relaxed);
+	learn(passthrough,
+	      fault == FAULT_CONNECT_TIMEOUT ? LOAD_TIMED_OUT : LOAD_FAILED);
 	close_endpoint(passthrough, END_IN_ORDER);
 	if (!has_tries_left(passthrough)) {
 		end(passthrough, fault, END_BY_RESET);
@@ -245,6 +249,7 @@ static void begin_passing(struct passthrough *passthrough)
 
 	if (attempt != NULL)
 		attempt->connect_us = us_since(passthrough, passthrough->attempt_ns);
+	learn(passthrough, LOAD_ANSWERED);
 	passthrough->state = PASSTHROUGH_PASSING;
 	way_init(&passthrough->up, client, &passthrough->endpoint, &worker->iobufs, &worker->pipes);
 	way_init(&passthrough->down, &passthrough->endpoint, client, &worker->iobufs,
@@ -306,24 +311,19 @@ static void connect_to(struct passthrough *passthrough, const struct endpoint_re
 
 	passthrough->state = PASSTHROUGH_CONNECTING;
 	passthrough->attempt_ns = loop_now_ns(worker->loop);
-	passthrough->slot = endpoint->slot;
+	passthrough->load_key = (struct load_key){endpoint->slot, endpoint->incarnation};
 	passthrough->tried[passthrough->tries++] = at;
 	attempt = attempt_of(passthrough);
 	if (attempt != NULL)
 		*attempt = (struct access_attempt){.endpoint = at};
 	worker->counters->attempts++;
+	load_begin(&worker->load_book, passthrough->load_key, passthrough->attempt_ns);
 	if (!open_endpoint(passthrough, &at)) {
 		fail_attempt(passthrough, attempt_connect_fault(errno));
 		return;
 	}
 	worker->counters->upstream_connects++;
 	worker->counters->upstream_active_now++;
-	if (passthrough->slot != TABLE_NONE) {
-		struct endpoint_load *load = stats_endpoint(&worker->stats, passthrough->slot);
-
-		atomic_fetch_add_explicit(&load->in_flight, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&load->requests, 1, memory_order_relaxed);
-	}
 	deadline_set(&passthrough->deadline, worker->timers, &passthrough->client->client.timer,
 		     AWAIT_CONNECT, passthrough->tries, 1, CONNECT_TIMEOUT_MS);
 	if (passthrough->endpoint.can_write)
@@ -337,6 +337,14 @@ static void have_no_endpoint(struct passthrough *passthrough, enum fault fault)
 	    END_BY_RESET);
 }
 
+/* What a hash goes by: of a client that is passed on nothing is known but its address. */
+static uint64_t key_of(const struct passthrough *passthrough)
+{
+	const struct ip *ip = &passthrough->client->peer.ip;
+
+	return table_hash(span_make((const char *)ip->bytes, sizeof(ip->bytes)), 0);
+}
+
 /* The address is looked at where it is connected to (security spec, M6). */
 static void choose(struct passthrough *passthrough, struct balance_choice *choice)
 {
@@ -344,8 +352,10 @@ static void choose(struct passthrough *passthrough, struct balance_choice *choic
 
 	choice->avoided = passthrough->tried;
 	choice->avoided_count = passthrough->tries;
+	choice->now_ns = loop_now_ns(passthrough->worker->loop);
 	endpoint = choice->count == 0 ? NULL
-				      : balance_pick(&passthrough->worker->balance, choice, 0);
+				      : balance_pick(&passthrough->worker->balance, choice,
+						     key_of(passthrough));
 	if (endpoint == NULL || balance_avoids(choice, endpoint))
 		have_no_endpoint(passthrough, FAULT_NO_ENDPOINTS);
 	else if (!settings_of(passthrough)->tenant_destinations_free &&
@@ -392,13 +402,11 @@ static void choose_endpoint(struct passthrough *passthrough)
 		have_no_endpoint(passthrough, FAULT_NO_ENDPOINTS);
 		return;
 	}
-	choice.algorithm = upstream->algorithm;
+	balance_offer(&choice, &match);
 	if (upstream->external_name.len > 0) {
 		choose_by_name(passthrough, &match, &choice);
 		return;
 	}
-	choice.endpoints = &match.endpoints->endpoints[upstream->first_endpoint];
-	choice.count = upstream->endpoint_count;
 	choose(passthrough, &choice);
 }
 
@@ -423,7 +431,7 @@ void passthrough_start(struct downstream *client, const struct route_match *matc
 					    .table = match->shard,
 					    .route = match->route,
 					    .started_ns = loop_now_ns(worker->loop),
-					    .slot = TABLE_NONE,
+					    .load_key.slot = TABLE_NONE,
 					    .name_length = (uint8_t)name.len};
 	memcpy(passthrough->name, name.ptr, name.len);
 	name_waiter_init(&passthrough->name_waiter);

@@ -18,6 +18,7 @@
 #include "io/tls_hello.h"
 #include "observe/access_log.h"
 #include "proxy/deadline.h"
+#include "proxy/load.h"
 #include "proxy/names.h"
 #include "proxy/way.h"
 #include "table/shards.h"
@@ -42,7 +43,7 @@ struct passthrough {
 	struct deadline deadline; /* for the client's timer */
 	uint64_t started_ns;
 	uint64_t attempt_ns;
-	uint32_t slot; /* of the endpoint; TABLE_NONE for an address of a resolved name */
+	struct load_key load_key; /* of the endpoint */
 	uint32_t tries;
 	uint8_t state;   /* enum passthrough_state */
 	uint8_t failure; /* enum fault: of the last try that failed */

@@ -339,7 +339,8 @@ static void init_parts(struct worker *worker)
 	worker->timers = loop_timers(worker->loop);
 	worker->area = stats_worker(&worker->stats, options->index);
 	worker->counters = &worker->area->counters;
-	stats_begin(worker->area);
+	worker->load_book = (struct load_book){.stats = &worker->stats, .area = worker->area};
+	stats_begin(&worker->stats, worker->area);
 	init_memory(worker);
 	tables_init(&worker->tables);
 	worker->tables.on_left = on_endpoint_left;
@@ -348,7 +349,7 @@ static void init_parts(struct worker *worker)
 	worker->patterns = pattern_store_new();
 	worker->upstream_tls = upstream_tls_store_new(&worker->tables.certificates);
 	random_secret(&seed, sizeof(seed));
-	balance_init(&worker->balance, seed);
+	balance_init(&worker->balance, &worker->stats, seed);
 	names_init(&worker->names, worker->loop, start_resolver(worker), worker->counters);
 	access_log_init(&worker->log, options->access_log_fd, options->access_log_format,
 			&worker->counters->log_lines, &worker->counters->log_lines_dropped);

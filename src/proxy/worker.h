@@ -18,6 +18,7 @@
 #include "proxy/conn_pool.h"
 #include "proxy/downstream.h"
 #include "proxy/listener.h"
+#include "proxy/load.h"
 #include "proxy/names.h"
 #include "proxy/opening.h"
 #include "proxy/tables.h"
@@ -75,6 +76,7 @@ struct worker {
 	struct stats_map stats;
 	struct worker_area *area;         /* this worker's figures */
 	struct worker_counters *counters; /* in area */
+	struct load_book load_book;       /* over stats and area */
 	struct tables tables;
 	struct certificate_store *certificates;
 	struct upstream_tls_store *upstream_tls;

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 enum {
-	STATS_VERSION = 1,
+	STATS_VERSION = 2,
 	STATS_WORKERS_MAX = 256,
 	STATS_ENDPOINTS_MAX = 1 << 17,
 	STATS_ROUTE_ROWS_MAX = 1 << 15, /* row 0: whatever has no row of its own */
@@ -39,16 +39,26 @@ struct stats_header {
 	uint64_t started_wall_ns;
 };
 
-/* One cache line each, so that two endpoints never share one. */
+/* What all workers know of an endpoint, by its slot. One cache line each, so that two endpoints never share one. A slot
+ * is given to another endpoint in time: figures belong to the incarnation that stands beside in_flight. */
 struct endpoint_load {
-	_Atomic uint32_t in_flight;
-	_Atomic uint32_t ewma_us;
+	_Atomic uint64_t in_flight; /* incarnation << 32 | attempts under way: see in_flight.h */
+	_Atomic uint64_t
+		latency; /* mean in microseconds << 32 | when it was learnt: see proxy/load.h */
 	_Atomic uint64_t requests;
 	_Atomic uint64_t failures;
-	uint8_t reserved[40];
+	_Atomic uint64_t first_seen_ns; /* monotonic: its first request */
+	_Atomic uint32_t failures_in_a_row;
+	uint8_t reserved[20]; /* for ejection */
 };
 
 static_assert(sizeof(struct endpoint_load) == 64, "layout");
+
+/* What a worker has added to the in_flight of an endpoint: its successor takes it back. */
+struct ledger_row {
+	uint32_t incarnation;
+	uint32_t in_flight;
+};
 
 /* How many requests ended with that status, method and protocol; a cell with count 0 is free. */
 struct status_cell {
@@ -92,6 +102,9 @@ struct worker_area {
 	uint64_t faults
 		[STATS_FAULTS_MAX]; /* by enum fault: how exchanges ended; the first is "ok" */
 	struct route_row routes[STATS_ROUTE_ROWS_MAX];
+	uint32_t ledger_end; /* slots at and above have no row that was ever written */
+	uint32_t reserved[15];
+	struct ledger_row ledger[STATS_ENDPOINTS_MAX];
 };
 
 static_assert(sizeof(struct worker_counters) <= 1024, "layout");

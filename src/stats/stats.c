@@ -9,6 +9,7 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "stats/in_flight.h"
 
 const uint32_t stats_duration_bounds_us[STATS_DURATION_BUCKETS - 1] = {
 	500,    1000,   2500,    5000,    10000,   25000,    50000,   100000,
@@ -92,8 +93,25 @@ void stats_unmap(struct stats_map *map)
 	*map = (struct stats_map){0};
 }
 
-void stats_begin(struct worker_area *area)
+/* Whatever the predecessor wrote: no row is read beyond the last, and nothing gets less than zero. */
+static void settle_ledger(const struct stats_map *map, struct worker_area *area)
 {
+	uint32_t end = area->ledger_end;
+
+	for (uint32_t slot = 0; slot < end && slot < STATS_ENDPOINTS_MAX; slot++) {
+		struct ledger_row *row = &area->ledger[slot];
+
+		if (row->in_flight == 0)
+			continue;
+		in_flight_remove(stats_endpoint(map, slot), row->incarnation, row->in_flight);
+		*row = (struct ledger_row){0};
+	}
+	area->ledger_end = 0;
+}
+
+void stats_begin(const struct stats_map *map, struct worker_area *area)
+{
+	settle_ledger(map, area);
 #define COUNTER(name, help)
 #define GAUGE(name, help) area->counters.name = 0;
 #include "stats/metric.def"

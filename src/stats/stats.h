@@ -28,8 +28,8 @@ int stats_map(struct stats_map *map, int fd, enum stats_access access, struct er
 void stats_unmap(struct stats_map *map);
 
 /* A worker that begins takes over the counters of its predecessor, which grow on; its gauges are zeroed here,
- * since what they counted died with it. */
-void stats_begin(struct worker_area *area);
+ * since what they counted died with it, and its attempts are taken off the endpoints' in_flight. */
+void stats_begin(const struct stats_map *map, struct worker_area *area);
 
 /* The area of a worker; an index too high gives the last one. */
 static inline struct worker_area *stats_worker(const struct stats_map *map, uint32_t index)

@@ -31,6 +31,52 @@ static void dump_tls(struct json *json, const struct endpoints *endpoints,
 	json_close_object(json);
 }
 
+/* As a user writes it. */
+static void dump_hash_by(struct json *json, const struct endpoints *endpoints,
+			 const struct upstream_record *upstream)
+{
+	struct buf text = {0};
+
+	for (uint32_t i = 0; i < upstream->hash_by.count; i++) {
+		const struct template_part *part = &endpoints->parts[upstream->hash_by.first + i];
+
+		if (part->variable != VARIABLE_NONE) {
+			buf_add(&text, S("${"));
+			buf_add(&text, variable_name((enum variable)part->variable));
+		}
+		buf_add(&text, endpoints_text(endpoints, part->text));
+		if (part->variable != VARIABLE_NONE)
+			buf_add(&text, S("}"));
+	}
+	json_text(json, "by", buf_span(&text));
+	buf_fini(&text);
+}
+
+static void dump_hash(struct json *json, const struct endpoints *endpoints,
+		      const struct upstream_record *upstream)
+{
+	json_open_object(json, "hash", JSON_LINE);
+	dump_hash_by(json, endpoints, upstream);
+	json_number(json, "points", upstream->point_count);
+	if (upstream->subset_size > 0)
+		json_number(json, "subsetSize", upstream->subset_size);
+	if (upstream->bound_percent > 0)
+		json_number(json, "boundPercent", upstream->bound_percent);
+	json_close_object(json);
+}
+
+static struct span algorithm_word(enum upstream_algorithm algorithm)
+{
+	static const char *const words[UPSTREAM_ALGORITHM_COUNT] = {
+		[UPSTREAM_ROUND_ROBIN] = "round_robin",
+		[UPSTREAM_EWMA] = "ewma",
+		[UPSTREAM_LEAST_REQUESTS] = "least_requests",
+		[UPSTREAM_HASH] = "hash",
+	};
+
+	return span_from(words[algorithm]);
+}
+
 void dump_upstream(struct json *json, const char *key, const struct shards *shards, uint32_t id,
 		   uint32_t incarnation)
 {
@@ -43,7 +89,9 @@ void dump_upstream(struct json *json, const char *key, const struct shards *shar
 	json_number(json, "incarnation", upstream->incarnation);
 	json_text(json, "name", endpoints_text(endpoints, upstream->name));
 	json_text(json, "protocol", S("http1"));
-	json_text(json, "algorithm", S("round_robin"));
+	json_text(json, "algorithm", algorithm_word((enum upstream_algorithm)upstream->algorithm));
+	if (upstream->algorithm == UPSTREAM_HASH)
+		dump_hash(json, endpoints, upstream);
 	if (upstream->tls != TABLE_NONE)
 		dump_tls(json, endpoints, &endpoints->tls[upstream->tls]);
 	if (upstream->external_name.len > 0) {

@@ -13,11 +13,15 @@
 #include "base/ip.h"
 #include "table/certificates.h"
 #include "table/format.h"
+#include "table/template.h"
 
 enum endpoints_section {
 	ENDPOINTS_UPSTREAMS, /* struct upstream_record, by upstream id */
 	ENDPOINTS_ENDPOINTS, /* struct endpoint_record, those of an upstream side by side */
 	ENDPOINTS_TLS,       /* struct upstream_tls; equal ones are stored once */
+	ENDPOINTS_SHARES,    /* uint32_t, those of an upstream side by side */
+	ENDPOINTS_RING,      /* struct ring_point, those of an upstream side by side */
+	ENDPOINTS_PARTS,     /* struct template_part, likewise */
 	ENDPOINTS_TEXT,      /* bytes */
 	ENDPOINTS_SECTION_COUNT
 };
@@ -40,7 +44,20 @@ struct endpoint_record {
 
 enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_PROTOCOL_COUNT };
 
-enum upstream_algorithm { UPSTREAM_ROUND_ROBIN, UPSTREAM_ALGORITHM_COUNT };
+enum upstream_algorithm {
+	UPSTREAM_ROUND_ROBIN,
+	UPSTREAM_EWMA,
+	UPSTREAM_LEAST_REQUESTS,
+	UPSTREAM_HASH,
+	UPSTREAM_ALGORITHM_COUNT
+};
+
+/* A place on the ring of an upstream that is chosen from by hash: whose hash comes next after the key's high half gets
+ * the request, the first one after the last. */
+struct ring_point {
+	uint32_t hash;
+	uint32_t node; /* index among the endpoints of the upstream; with subsets, of the subset */
+};
 
 enum { UPSTREAM_TLS_1_2, UPSTREAM_TLS_1_3, UPSTREAM_TLS_VERSION_COUNT };
 
@@ -72,8 +89,24 @@ struct upstream_record {
 	uint8_t protocol;       /* enum upstream_protocol */
 	uint8_t algorithm;      /* enum upstream_algorithm */
 	uint32_t tls;           /* index; TABLE_NONE: plain */
-	uint32_t reserved;      /* zero */
+	/* Where weights differ each endpoint has a share, which ends here if all of them are 2^32: the first endpoint
+	 * has what is up to the first end, it included, and so on; the last end is the largest number. TABLE_NONE: all
+	 * have the same. */
+	uint32_t first_share;
+	uint32_t first_point; /* of the ring; with UPSTREAM_HASH where there are endpoints */
+	uint32_t point_count;
+	struct template_range hash_by; /* what is hashed; with UPSTREAM_HASH */
+	uint32_t
+		subset_size; /* with UPSTREAM_HASH; 0: none; else the key chooses so many endpoints */
+	uint32_t
+		bound_percent; /* with UPSTREAM_HASH: of the mean load, what one may have; 0: any; else above 100 */
 };
+
+/* How many subsets there are: in the order of the endpoints, and the last is filled up with the first ones. */
+static inline uint32_t upstream_subset_count(uint32_t endpoint_count, uint32_t subset_size)
+{
+	return endpoint_count / subset_size + (endpoint_count % subset_size != 0);
+}
 
 /* A verified shard, mapped. */
 struct endpoints {
@@ -81,9 +114,15 @@ struct endpoints {
 	const struct upstream_record *upstreams;
 	const struct endpoint_record *endpoints;
 	const struct upstream_tls *tls;
+	const uint32_t *shares;
+	const struct ring_point *ring;
+	const struct template_part *parts;
 	uint32_t upstream_count;
 	uint32_t endpoint_count;
 	uint32_t tls_count;
+	uint32_t share_count;
+	uint32_t point_count;
+	uint32_t part_count;
 };
 
 /* As routes_verify. */

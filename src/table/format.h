@@ -35,7 +35,7 @@
 
 #include "base/span.h"
 
-enum { TABLE_FORMAT_VERSION = 5, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
+enum { TABLE_FORMAT_VERSION = 6, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
 enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes; of a bundle too */
 enum { TABLE_SHARDS_MAX = 4096 };
 
@@ -51,6 +51,8 @@ enum {
 	TABLE_HOST_BYTES_MAX = 255,
 	TABLE_HEAD_BYTES_MAX = 16 << 20, /* heads of requests and responses */
 	TABLE_WEIGHT_MAX = 65535,
+	TABLE_SUBSET_MAX = 1 << 16,
+	TABLE_BOUND_PERCENT_MAX = 10000,
 	TABLE_WORDS_BYTES_MAX = 1024, /* lists in OpenSSL's words */
 	TABLE_VERIFY_DEPTH_MAX = 100, /* of certificates */
 };

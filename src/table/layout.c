@@ -17,8 +17,10 @@ static_assert(sizeof(struct path_node) == 40, "layout");
 static_assert(sizeof(struct route) == 40, "layout");
 static_assert(sizeof(struct route_policy) == 48, "layout");
 static_assert(sizeof(struct route_object) == 32, "layout");
-static_assert(sizeof(struct upstream_record) == 40, "layout");
+static_assert(sizeof(struct upstream_record) == 64, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
+static_assert(sizeof(struct ring_point) == 8, "layout");
+static_assert(sizeof(struct template_part) == 12, "layout");
 static_assert(sizeof(struct ticket_key) == 80, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
 static_assert(sizeof(struct host_tls) == 112, "layout");
@@ -122,6 +124,22 @@ const struct table_layout
 								 {TEXT(upstream_tls, server_name),
 								  TEXT(upstream_tls, verify_name),
 								  TEXT(upstream_tls, ciphers)}},
+							[ENDPOINTS_SHARES] = {"shares",
+									      sizeof(uint32_t),
+									      0,
+									      {0}},
+							[ENDPOINTS_RING] =
+								{"ring",
+								 sizeof(struct ring_point),
+								 0,
+								 {0}},
+							[ENDPOINTS_PARTS] = {"parts",
+									     sizeof(
+										     struct
+										     template_part),
+									     1,
+									     {TEXT(template_part,
+										   text)}},
 							[ENDPOINTS_TEXT] = {"text", 1, 0, {0}},
 						},
 				},

@@ -8,7 +8,7 @@ import pytest
 
 from world.backend import raw
 from world.client import request_bytes
-from world.objects import backend_of, ingress
+from world.objects import IN_TURN, backend_of, ingress
 from world.wait import eventually
 
 HOST = "shop.example"
@@ -77,7 +77,7 @@ def test_attempts_are_listed(make_ingot, pods):
     dead = type("Pod", (), {"address": "127.0.0.1", "port": port})()
     (alive,) = pods("alive")
     ingot = make_ingot()
-    ingot.serve(ingress(HOST, to=[dead, alive]))
+    ingot.serve(ingress(HOST, to=[dead, alive], annotations=IN_TURN))
 
     ingot.get(HOST, times=2)
 

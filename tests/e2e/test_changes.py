@@ -5,7 +5,7 @@ import time
 
 from world.backend import gigabytes
 from world.load import Load
-from world.objects import (Manifest, endpoints, ingress, ingress_only, path_rule, service)
+from world.objects import (IN_TURN, Manifest, endpoints, ingress, ingress_only, path_rule, service)
 from world.wait import eventually
 
 
@@ -25,7 +25,7 @@ def test_a_new_host_is_served_and_a_deleted_one_is_not(ingot, pods):
 
 def test_a_pod_that_leaves_gets_no_new_request(ingot, pods):
     a, b = pods("a", "b")
-    ingot.serve(ingress("shop.example", to=[a, b]))
+    ingot.serve(ingress("shop.example", to=[a, b], annotations=IN_TURN))
 
     ingot.apply(endpoints(to=[a]))
 
@@ -34,7 +34,7 @@ def test_a_pod_that_leaves_gets_no_new_request(ingot, pods):
 
 def test_a_pod_that_comes_gets_its_share(ingot, pods):
     a, b = pods("a", "b")
-    ingot.serve(ingress("shop.example", to=[a]))
+    ingot.serve(ingress("shop.example", to=[a], annotations=IN_TURN))
     assert ingot.get("shop.example", times=4).by_pod == {"a": 4}
 
     ingot.apply(endpoints(to=[a, b]))

@@ -14,7 +14,7 @@ from world.backend import first_time, plain, silent
 from world.client import Connection, chunk, request_bytes
 from world.figures import endpoint_loads
 from world.ingot import stopped
-from world.objects import ingress
+from world.objects import IN_TURN, ingress
 from world.wait import SANITIZED, eventually
 
 HOST = "shop.example"
@@ -266,10 +266,11 @@ def test_a_retry_takes_no_time_out_of_the_body_along(make_ingot, pods):
     (leaving,) = pods("leaving", answer=lambda wire, request: wire.close())
     ingot = make_ingot(config={"client_body_timeout": 1, "proxy_connect_timeout": 2, "proxy_next_upstream_tries": 2})
     with contextlib.ExitStack() as stack:
-        ingot.serve(ingress(HOST, to=[leaving, Refusing(stack)]))
+        ingot.serve(ingress(HOST, to=[leaving, Refusing(stack)], annotations=IN_TURN))
         clients = [ingot.connect(timeout=10) for _ in range(2)]
-        for client in clients:
-            client.send(request_bytes("/", HOST, "PUT", {"Content-Length": "10"}), b"half")
+        with stopped(ingot):    # so that both have their turn before the first one is tried again
+            for client in clients:
+                client.send(request_bytes("/", HOST, "PUT", {"Content-Length": "10"}), b"half")
 
         assert sorted(client.response().status for client in clients) == [502, 504]
 

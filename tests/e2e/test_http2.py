@@ -15,7 +15,7 @@ from world.backend import gigabytes, plain, raw, silent
 from world.certificates import Certificate, secret
 from world.client import chunk
 from world.http2 import Client, Code, Raw, frame, SETTINGS, PREFACE
-from world.objects import config_map, ingress
+from world.objects import IN_TURN, config_map, ingress
 from world.wait import eventually, never
 
 HOST = "shop.example"
@@ -282,7 +282,7 @@ def test_a_body_that_is_too_large_is_refused_and_the_connection_goes_on(make_ing
 
 def test_another_pod_gets_the_request_that_the_first_one_refused(ingot, pods):
     good, bad = pods("good", "bad")
-    ingot.serve(ingress(HOST, to=[good, bad]))
+    ingot.serve(ingress(HOST, to=[good, bad], annotations=IN_TURN))
     bad.stop()
     with Client(ingot.address) as client:
         assert [client.post(HOST, b"x" * 3000).pod for _ in range(10)] == ["good"] * 10

@@ -5,7 +5,7 @@ import socket
 import threading
 
 from world.backend import first_time, name_and_body, plain, raw
-from world.objects import endpoints, ingress
+from world.objects import IN_TURN, endpoints, ingress
 from world.wait import eventually
 
 HOST = "shop.example"
@@ -131,7 +131,7 @@ def test_an_idle_connection_to_a_pod_is_closed_when_its_time_is_over(make_ingot,
 
 def test_connections_to_a_pod_that_left_are_closed(ingot, pods):
     a, b = pods("a", "b")
-    ingot.serve(ingress(HOST, to=[a, b]))
+    ingot.serve(ingress(HOST, to=[a, b], annotations=IN_TURN))
     ingot.get(HOST, times=4)
 
     ingot.apply(endpoints(to=[a]))
@@ -158,7 +158,7 @@ class Dead:
 
 def test_a_pod_that_refuses_is_passed_over(ingot, pods):
     (alive,) = pods("alive")
-    ingot.serve(ingress(HOST, to=[Dead(), alive]))
+    ingot.serve(ingress(HOST, to=[Dead(), alive], annotations=IN_TURN))
 
     answers = ingot.get(HOST, times=20, method="POST", body=b"x" * 5000)
 
@@ -167,7 +167,7 @@ def test_a_pod_that_refuses_is_passed_over(ingot, pods):
 
 
 def test_pods_that_all_refuse_are_502(ingot):
-    ingot.serve(ingress(HOST, to=[Dead(), Dead()]))
+    ingot.serve(ingress(HOST, to=[Dead(), Dead()], annotations=IN_TURN))
 
     assert ingot.get(HOST).status == 502
 
@@ -175,7 +175,7 @@ def test_pods_that_all_refuse_are_502(ingot):
 def test_a_pod_that_resets_before_its_answer_is_tried_elsewhere(ingot, pods):
     broken, = pods("broken", answer=raw(then="reset"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=10).by_pod == {"alive": 10}
     assert broken.requests
@@ -184,7 +184,7 @@ def test_a_pod_that_resets_before_its_answer_is_tried_elsewhere(ingot, pods):
 def test_a_post_that_was_sent_is_not_tried_elsewhere(ingot, pods):
     broken, = pods("broken", answer=raw(then="close"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
 
     answers = ingot.get(HOST, times=10, method="POST", body=b"x")
 
@@ -197,7 +197,7 @@ def test_non_idempotent_requests_are_tried_elsewhere_when_asked_for(make_ingot, 
     ingot = make_ingot(config={"retry_non_idempotent": "true"})
     broken, = pods("broken", answer=raw(then="close"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
 
     answers = ingot.get(HOST, times=10, method="POST", body=b"order")
 
@@ -215,7 +215,7 @@ def test_a_retry_does_not_meet_the_pod_that_failed_though_it_is_its_turn(make_in
         wire.close()
     (failing,) = pods("failing", answer=fail)
     (alive,) = pods("alive")
-    ingot.serve(ingress(HOST, to=[failing, alive]))
+    ingot.serve(ingress(HOST, to=[failing, alive], annotations=IN_TURN))
     while not failing.requests:     # whose turn is first is by chance
         client = ingot.connect()
         client.send("GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n")
@@ -294,7 +294,7 @@ def test_statuses_are_tried_elsewhere_only_when_configured(make_ingot, pods):
     ingot = make_ingot(config={"proxy_next_upstream": "error timeout http_503"})
     busy, = pods("busy", answer=plain("busy", "503 Busy"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[busy, alive]))
+    ingot.serve(ingress(HOST, to=[busy, alive], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=10).by_pod == {"alive": 10}
 
@@ -318,7 +318,7 @@ def test_no_retry_when_it_is_off(make_ingot, pods):
     ingot = make_ingot(config={"proxy_next_upstream": "off"})
     broken, = pods("broken", answer=raw(then="close"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=10).statuses == {200: 5, 502: 5}
 
@@ -327,7 +327,7 @@ def test_a_malformed_answer_is_tried_elsewhere_when_asked_for(make_ingot, pods):
     ingot = make_ingot(config={"proxy_next_upstream": "error invalid_header"})
     broken, = pods("broken", answer=raw("nonsense\r\n\r\n", then="close"))
     alive, = pods("alive")
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=10).by_pod == {"alive": 10}
 
@@ -349,7 +349,7 @@ def test_a_retry_meets_another_pod_where_there_is_one(ingot, pods):
     a, b, c = pods("a", "b", "c")
     for pod in (a, b):
         pod.answer = first_time(raw(then="close"), name_and_body(pod))
-    ingot.serve(ingress(HOST, to=[a, b, c]))
+    ingot.serve(ingress(HOST, to=[a, b, c], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=12).statuses == {200: 12}
     assert len(a.requests) + len(b.requests) + len(c.requests) == 14

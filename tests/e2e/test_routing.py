@@ -2,7 +2,7 @@
 """Which pod answers: hosts, paths, precedence, default backends, ports."""
 import pytest
 
-from world.objects import (backend_of, endpoints, ingress, ingress_only, path_rule, service,
+from world.objects import (IN_TURN, backend_of, endpoints, ingress, ingress_only, path_rule, service,
                            slice_of, Manifest)
 
 
@@ -336,7 +336,7 @@ def test_pods_that_serve_while_they_leave_are_used_when_no_other_is_there(ingot,
 
 
 def test_requests_go_round_the_pods(ingot, pods):
-    ingot.serve(ingress("shop.example", to=pods("a", "b", "c")))
+    ingot.serve(ingress("shop.example", to=pods("a", "b", "c"), annotations=IN_TURN))
 
     counts = ingot.get("shop.example", times=30).by_pod
 

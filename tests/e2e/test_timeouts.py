@@ -7,7 +7,7 @@ import pytest
 
 from world.backend import raw, silent
 from world.client import Closed, request_bytes
-from world.objects import ingress
+from world.objects import IN_TURN, ingress
 from world.wait import eventually
 
 HOST = "shop.example"
@@ -145,7 +145,7 @@ def test_a_silent_pod_is_passed_over_for_another(make_ingot, pods):
     ingot = make_ingot(config={"proxy_read_timeout": 1})
     (mute,) = pods("mute", answer=silent())
     (alive,) = pods("alive")
-    ingot.serve(ingress(HOST, to=[mute, alive]))
+    ingot.serve(ingress(HOST, to=[mute, alive], annotations=IN_TURN))
 
     assert ingot.get(HOST, times=2, timeout=10).by_pod == {"alive": 2}
     assert mute.requests
@@ -163,7 +163,7 @@ def test_the_time_for_further_tries_begins_with_the_first(make_ingot, pods):
     (broken,) = pods("broken", answer=raw(then="close"))
     (alive,) = pods("alive")
     ingot = make_ingot(config={"proxy_next_upstream_timeout": 1})
-    ingot.serve(ingress(HOST, to=[broken, alive]))
+    ingot.serve(ingress(HOST, to=[broken, alive], annotations=IN_TURN))
     clients = [ingot.connect(), ingot.connect()]
     for client in clients:
         client.send("GET / HTTP/1.1\r\nHost: shop")

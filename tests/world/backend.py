@@ -236,6 +236,16 @@ class Backend:
 
 # ------------------------------------------------------------------ ways to misbehave
 
+def late(backend, pause):
+    """The usual answer of a pod that is slow: the pause is the misbehaviour."""
+    prompt = name_and_body(backend)
+
+    def answer(wire, request):
+        time.sleep(pause * PATIENCE)
+        prompt(wire, request)
+    return answer
+
+
 def plain(text, status="200 OK", headers=()):
     """Reads the body, answers with this."""
     def answer(wire, request):

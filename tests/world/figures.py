@@ -6,7 +6,7 @@ import struct
 from . import process
 
 HEADER = 4096
-LOAD = struct.Struct("<IIQQ40x")    # in flight, average duration, requests, failures
+LOAD = struct.Struct("<IIIIQQQI20x")    # in flight, incarnation, tick, mean us, requests, failures, first seen, in a row
 SLOTS = 64                          # more endpoints than a test has
 
 
@@ -15,8 +15,8 @@ class Loads:
 
     def __init__(self, rows):
         self.in_flight = sum(row[0] for row in rows)
-        self.requests = sum(row[2] for row in rows)
-        self.failures = sum(row[3] for row in rows)
+        self.requests = sum(row[4] for row in rows)
+        self.failures = sum(row[5] for row in rows)
 
 
 def endpoint_loads(ingot):

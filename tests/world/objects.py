@@ -7,6 +7,9 @@ import re
 import yaml
 
 NAMESPACE = "shop"
+
+# One pod after the other, whatever the load: for tests that need to know whose turn it is.
+IN_TURN = {"nginx.ingress.kubernetes.io/load-balance": "round_robin"}
 _ages = itertools.count()
 
 

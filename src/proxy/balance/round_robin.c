@@ -2,39 +2,38 @@
 #include "proxy/balance/round_robin.h"
 
 #include "base/bug.h"
-#include "base/memory.h"
+#include "proxy/balance/draw.h"
 
-/* An upstream that was not seen before begins at random. */
-static void know_upstream(struct balance *balance, uint32_t upstream)
+/* 2^32 over the golden ratio, odd: 2^32 turns are at as many places. */
+static const uint32_t golden_section = 0x9e3779b9;
+
+/* Turns that are passed over because their endpoint is avoided; then another one is looked for. */
+enum { PASSES_MAX = 16 };
+
+static uint32_t pick_by_share(uint32_t *turn, const struct balance_choice *choice)
 {
-	uint32_t count = balance->turn_count == 0 ? 64 : balance->turn_count;
+	uint32_t at = 0;
 
-	if (upstream < balance->turn_count)
-		return;
-	while (count <= upstream)
-		count *= 2;
-	balance->turns = memory_resize(balance->turns, count * sizeof(balance->turns[0]));
-	for (uint32_t i = balance->turn_count; i < count; i++)
-		balance->turns[i] = (uint32_t)random_next(&balance->random);
-	balance->turn_count = count;
+	for (unsigned i = 0; i < PASSES_MAX; i++) {
+		at = draw_at(choice, (*turn)++ * golden_section);
+		if (!draw_avoids(choice, at))
+			return at;
+	}
+	return draw_other(choice, at);
 }
 
-const struct endpoint_record *round_robin_pick(struct balance *balance,
-					       const struct balance_choice *choice)
+uint32_t round_robin_pick(struct balance *balance, const struct balance_choice *choice)
 {
-	uint32_t skipped = 0;
-	uint32_t *turn;
+	uint32_t *turn = &balance_know(balance, choice->upstream)->turn;
+	uint32_t begin;
 	uint32_t at;
 
 	BUG_ON(choice->count == 0);
-	know_upstream(balance, choice->upstream);
-	turn = &balance->turns[choice->upstream];
-	at = *turn % choice->count;
-	while (skipped < choice->count && balance_avoids(choice, &choice->endpoints[at])) {
-		at = at + 1 < choice->count ? at + 1 : 0;
-		skipped++;
-	}
+	if (choice->shares != NULL)
+		return pick_by_share(turn, choice);
+	begin = *turn % choice->count;
+	at = draw_other(choice, begin);
 	/* where all are avoided, the first one has its turn after all */
-	*turn += skipped < choice->count ? skipped + 1 : 1;
-	return &choice->endpoints[at];
+	*turn += (at >= begin ? at - begin : at + choice->count - begin) + 1;
+	return at;
 }

@@ -100,8 +100,10 @@ void given_endpoints(struct buf *out, uint64_t generation, uint32_t endpoints)
 {
 	struct table_stamp stamp = stamp_of(generation);
 	struct builder builder;
-	struct upstream_record upstream = {
-		.incarnation = 1, .endpoint_count = endpoints, .tls = TABLE_NONE};
+	struct upstream_record upstream = {.first_share = TABLE_NONE,
+					   .incarnation = 1,
+					   .endpoint_count = endpoints,
+					   .tls = TABLE_NONE};
 
 	builder_init(&builder, TABLE_ENDPOINTS);
 	upstream.name = builder_text(&builder, S("shop-web-80"));

@@ -566,7 +566,8 @@ static void add_large_shard(struct buf *out, uint64_t generation, uint32_t shard
 {
 	struct table_stamp stamp = {
 		.generation = generation, .set = 1, .shard = shard, .shard_count = SCATTER_SHARDS};
-	struct upstream_record upstream = {.incarnation = 1, .tls = TABLE_NONE};
+	struct upstream_record upstream = {
+		.incarnation = 1, .tls = TABLE_NONE, .first_share = TABLE_NONE};
 	struct builder builder;
 	struct buf name = {0};
 

@@ -254,6 +254,9 @@ static void add_upstream(struct text *text, const struct model_upstream *upstrea
 		 SPAN(upstream->by_key.key), SPAN(upstream->name), SPAN(upstream->namespace),
 		 SPAN(upstream->service), SPAN(upstream->port_name), upstream->target_number,
 		 SPAN(upstream->external_name), upstream->external_port);
+	add_text(text, "upstream %.*s by %u %.*s %u %u", SPAN(upstream->by_key.key),
+		 (unsigned)upstream->balance.algorithm, SPAN(upstream->balance.hash_by),
+		 upstream->balance.subset_size, upstream->balance.bound_percent);
 	if (upstream->tls.is_used)
 		add_text(text, "upstream %.*s tls %.*s %.*s %.*s %.*s", SPAN(upstream->by_key.key),
 			 SPAN(upstream->tls.certificate), SPAN(upstream->tls.authorities),
@@ -582,12 +585,17 @@ static void add_annotations(struct buf *text)
 		NGINX "auth-tls-secret: k0",
 		NGINX "auth-tls-secret: n1/k1",
 		NGINX "unknown-one: x",
+		NGINX "load-balance: round_robin",
+		NGINX "load-balance: nonsense",
+		NGINX "upstream-hash-by: \"$arg_a\"",
+		(NGINX "upstream-hash-by: \"$http_b\", " NGINX "upstream-hash-by-subset: \"true\", "
+		       "ingot/upstream-hash-balance-factor: \"1.5\""),
 		"kubernetes.io/ingress.class: other",
 		"kubernetes.io/ingress.class: nginx",
 	};
 #undef NGINX
 
-	buf_printf(text, ", annotations: {%s}", kinds[pick(14)]);
+	buf_printf(text, ", annotations: {%s}", kinds[pick(18)]);
 }
 
 static void add_tls(struct buf *text)
@@ -702,6 +710,10 @@ static void write_secret(struct buf *text)
 
 static void write_other(struct buf *text)
 {
+	static const char *const extras[] = {"", ", global-auth-url: http://x",
+					     ", load-balance: ewma",
+					     ", load-balance: least_requests"};
+
 	switch (pick(8)) {
 	case 3 ... 5:
 		write_secret(text);
@@ -720,8 +732,7 @@ static void write_other(struct buf *text)
 		buf_printf(text,
 			   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: "
 			   "%s}\ndata: {keep-alive: \"%u\"%s}\n",
-			   pick(2) == 0 ? "ingress" : "n0", pick(90),
-			   pick(3) == 0 ? ", global-auth-url: http://x" : "");
+			   pick(2) == 0 ? "ingress" : "n0", pick(90), extras[pick(4)]);
 		break;
 	default:
 		buf_printf(

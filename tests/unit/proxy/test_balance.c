@@ -30,7 +30,7 @@ static unsigned pick(uint32_t upstream, uint32_t count)
 static int begin(void **state)
 {
 	(void)state;
-	balance_init(&balance, 1);
+	balance_init(&balance, NULL, 1);
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static void workers_begin_at_places_of_their_own(void **state)
 	(void)state;
 	for (uint64_t seed = 0; seed < 100; seed++) {
 		balance_fini(&balance);
-		balance_init(&balance, seed);
+		balance_init(&balance, NULL, seed);
 		begun[pick(0, ENDPOINTS)]++;
 	}
 

@@ -192,7 +192,7 @@ static void a_worker_that_begins_keeps_counters_and_zeroes_gauges(void **state)
 	area->counters.downstream_active_now = 3;
 	area->counters.upstream_idle_now = 2;
 	area->routes[0].request_bytes = 99;
-	stats_begin(area);
+	stats_begin(&map, area);
 
 	assert_int_equal(area->counters.requests, 10);
 	assert_int_equal(area->routes[0].request_bytes, 99);

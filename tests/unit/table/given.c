@@ -319,6 +319,37 @@ static void add_tls(struct builder *builder, struct upstream_record *upstream, s
 	upstream->tls = builder_intern(builder, ENDPOINTS_TLS, &tls);
 }
 
+/* "%": each of the endpoints before it has a share, all the same. */
+static void add_shares(struct builder *builder, struct upstream_record *upstream)
+{
+	upstream->first_share = builder_count(builder, ENDPOINTS_SHARES);
+	for (uint64_t i = 1; i <= upstream->endpoint_count; i++) {
+		uint32_t end = (uint32_t)((i << 32) / upstream->endpoint_count - 1);
+
+		builder_add(builder, ENDPOINTS_SHARES, &end);
+	}
+}
+
+/* "#x_user": chosen by the hash of "user-$http_x_user"; the endpoints before it have two places each. */
+static void add_hash(struct builder *builder, struct upstream_record *upstream, struct span field)
+{
+	const struct template_part parts[] = {
+		{.text = builder_text(builder, S("user-"))},
+		{.text = builder_text(builder, span_skip(field, 1)), .variable = VARIABLE_HTTP},
+	};
+
+	upstream->algorithm = UPSTREAM_HASH;
+	upstream->hash_by.first = builder_count(builder, ENDPOINTS_PARTS);
+	upstream->hash_by.count = 2;
+	builder_add(builder, ENDPOINTS_PARTS, &parts[0]);
+	builder_add(builder, ENDPOINTS_PARTS, &parts[1]);
+	upstream->first_point = builder_count(builder, ENDPOINTS_RING);
+	upstream->point_count = 2 * upstream->endpoint_count;
+	for (uint32_t i = 0; i < upstream->point_count; i++)
+		builder_add(builder, ENDPOINTS_RING,
+			    &(struct ring_point){.hash = 1000 * i, .node = i / 2});
+}
+
 static void add_upstream(struct builder *builder, struct span line, uint32_t slot)
 {
 	struct span name = span_cut(&line, ' ');
@@ -329,6 +360,7 @@ static void add_upstream(struct builder *builder, struct span line, uint32_t slo
 		upstream.first_endpoint = builder_count(builder, ENDPOINTS_ENDPOINTS);
 		upstream.name = builder_text(builder, name);
 		upstream.tls = TABLE_NONE;
+		upstream.first_share = TABLE_NONE;
 	}
 	while (line.len > 0) {
 		struct span address = span_cut(&line, ' ');
@@ -337,6 +369,10 @@ static void add_upstream(struct builder *builder, struct span line, uint32_t slo
 			add_external(builder, &upstream, address);
 		else if (address.ptr[0] == '~')
 			add_tls(builder, &upstream, address);
+		else if (address.ptr[0] == '%')
+			add_shares(builder, &upstream);
+		else if (address.ptr[0] == '#')
+			add_hash(builder, &upstream, address);
 		else
 			add_endpoint(builder, &upstream, address, slot++);
 	}
@@ -349,9 +385,7 @@ static uint32_t count_endpoints(struct span line)
 
 	span_cut(&line, ' ');
 	while (line.len > 0) {
-		char first = span_cut(&line, ' ').ptr[0];
-
-		count += first != '@' && first != '~';
+		count += span_find(S("@~%#"), span_cut(&line, ' ').ptr[0]) == SIZE_MAX;
 	}
 	return count;
 }

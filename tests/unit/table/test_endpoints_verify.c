@@ -9,7 +9,8 @@ static const char given_text[] = "shop-cart-80 10.0.0.1:80 10.0.0.2:80\n"
 				 "-\n"
 				 "shop-db-5432 @db.example:5432\n"
 				 "shop-empty-80\n"
-				 "shop-api-443 ~api.example 10.0.0.3:443";
+				 "shop-api-443 ~api.example 10.0.0.3:443\n"
+				 "shop-user-80 10.0.0.4:80 10.0.0.5:80 % #x_user";
 
 static void an_upstream_is_found_by_id_and_incarnation(void **state)
 {
@@ -36,7 +37,7 @@ static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
 	assert_null(endpoints_find(&given->shards, 0, 2).upstream);
 	assert_null(endpoints_find(&given->shards, 1, 0).upstream);
 	assert_null(endpoints_find(&given->shards, 1, 1).upstream);
-	assert_null(endpoints_find(&given->shards, 5, 1).upstream);
+	assert_null(endpoints_find(&given->shards, 6, 1).upstream);
 	assert_null(endpoints_find(&given->shards, TABLE_NONE, 1).upstream);
 
 	given_endpoints_end(given);
@@ -45,6 +46,12 @@ static void an_id_that_is_free_or_another_upstream_is_not_found(void **state)
 
 #define UPSTREAM(i, field) CORRUPT(ENDPOINTS_UPSTREAMS, upstream_record, i, field)
 #define TLS(i, field)      CORRUPT(ENDPOINTS_TLS, upstream_tls, i, field)
+#define POINT(i, field)    CORRUPT(ENDPOINTS_RING, ring_point, i, field)
+#define PART(i, field)     CORRUPT(ENDPOINTS_PARTS, template_part, i, field)
+#define SHARE(i)                                                           \
+	{                                                                  \
+		ENDPOINTS_SHARES, sizeof(uint32_t), i, sizeof(uint32_t), 0 \
+	}
 #define ENDPOINT(i, field) CORRUPT(ENDPOINTS_ENDPOINTS, endpoint_record, i, field)
 
 static const struct corruption corruptions[] = {
@@ -54,7 +61,6 @@ static const struct corruption corruptions[] = {
 	{UPSTREAM(0, endpoint_count), UINT32_MAX, "out of order"},
 	{UPSTREAM(0, protocol), UPSTREAM_PROTOCOL_COUNT, "out of range"},
 	{UPSTREAM(0, algorithm), UPSTREAM_ALGORITHM_COUNT, "out of range"},
-	{UPSTREAM(0, reserved), 1, "reserved"},
 	{UPSTREAM(0, tls), 1, "names no tls"},
 	{UPSTREAM(4, tls), 1, "names no tls"},
 	{TLS(0, versions), 0, "out of range"},
@@ -80,6 +86,37 @@ static const struct corruption corruptions[] = {
 	{ENDPOINT(0, slot), TABLE_SLOTS_MAX, "has no slot"},
 	{ENDPOINT(0, slot), UINT32_MAX, "has no slot"},
 	{ENDPOINT(1, incarnation), 0, "has no slot"},
+	{UPSTREAM(0, first_share), 0, "shares of upstreams[5] are out of order"},
+	{UPSTREAM(5, first_share), 1, "shares of upstreams[5] are out of order"},
+	{UPSTREAM(5, first_share), TABLE_NONE, "belongs to no upstream"},
+	{SHARE(1), UINT32_MAX - 1, "do not add up"},
+	{SHARE(1), 0, "do not add up"},
+	{UPSTREAM(0, first_point), 1, "ring of upstreams[0] is out of order"},
+	{UPSTREAM(0, point_count), 1, "ring of upstreams[0] is out of order"},
+	{UPSTREAM(5, first_point), 1, "ring of upstreams[5] is out of order"},
+	{UPSTREAM(5, point_count), 0, "ring of upstreams[5] is out of order"},
+	{UPSTREAM(5, point_count), 3, "belongs to no upstream"},
+	{UPSTREAM(5, point_count), 5, "ring of upstreams[5] is out of order"},
+	{UPSTREAM(5, algorithm), UPSTREAM_EWMA, "nothing is"},
+	{UPSTREAM(0, algorithm), UPSTREAM_HASH, "ring of upstreams[0] is out of order"},
+	{POINT(0, node), 2, "leads nowhere"},
+	{POINT(3, node), UINT32_MAX, "leads nowhere"},
+	{POINT(2, hash), 0, "leads nowhere"},
+	{UPSTREAM(5, subset_size), 2, "leads nowhere"},
+	{UPSTREAM(5, subset_size), TABLE_SUBSET_MAX + 1, "out of range"},
+	{UPSTREAM(0, subset_size), 1, "nothing is"},
+	{UPSTREAM(5, bound_percent), 100, "out of range"},
+	{UPSTREAM(5, bound_percent), TABLE_BOUND_PERCENT_MAX + 1, "out of range"},
+	{UPSTREAM(0, bound_percent), 125, "nothing is"},
+	{UPSTREAM(5, hash_by.first), 1, "parts of upstreams[5] are out of order"},
+	{UPSTREAM(5, hash_by.count), 1, "belongs to no upstream"},
+	{UPSTREAM(5, hash_by.count), 3, "parts of upstreams[5] are out of order"},
+	{UPSTREAM(5, hash_by.count), TEMPLATE_PARTS_MAX + 1, "out of range"},
+	{PART(0, variable), VARIABLE_COUNT, "no part of a text"},
+	{PART(0, variable), VARIABLE_REMOTE_ADDR, "no part of a text"},
+	{PART(1, variable), VARIABLE_REMOTE_ADDR, "no part of a text"},
+	{PART(1, text.len), 0, "text outside"},
+	{PART(1, text.len), 4096, "text outside"},
 };
 
 static int verify(struct span segment, struct error *err)
