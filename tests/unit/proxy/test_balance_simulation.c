@@ -150,12 +150,13 @@ static void run(struct world *world, double per_s, double seconds)
 	uint64_t next_ns = world->given->now_ns;
 
 	for (;;) {
+		uint32_t worker = random_below(&world->random, GIVEN_WORKERS);
+
 		next_ns += (uint64_t)exponential(world, 1e9 / per_s);
 		if (next_ns >= end_ns)
 			break;
 		finish_until(world, next_ns);
-		begin_request(world, random_below(&world->random, GIVEN_WORKERS),
-			      random_next(&world->random));
+		begin_request(world, worker, random_next(&world->random));
 	}
 	finish_until(world, end_ns);
 }
@@ -225,7 +226,7 @@ static void weights_are_kept_while_there_is_little_to_do(void **state)
 	static const uint32_t weights[] = {1, 2, 3, 4, 10};
 	static const enum upstream_algorithm algorithms[] = {
 		UPSTREAM_ROUND_ROBIN, UPSTREAM_LEAST_REQUESTS, UPSTREAM_EWMA};
-	static const double off[] = {0.01, 0.1, 0.6};
+	static const double off[] = {0.01, 0.1, 0.75};
 
 	(void)state;
 	for (unsigned n = 0; n < 3; n++) {
@@ -236,6 +237,9 @@ static void weights_are_kept_while_there_is_little_to_do(void **state)
 		for (uint32_t i = 0; i < 5; i++)
 			assert_share(world, i, weights[i] / 20.0 * (1 - off[n]),
 				     weights[i] / 20.0 * (1 + off[n]));
+		for (uint32_t i = 1; i < 5; i++)
+			assert_true(share(world, i) > share(world, i - 1));
+		assert_share(world, 4, 0.33, 0.6);
 		end_world(world);
 	}
 }
