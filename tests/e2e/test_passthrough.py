@@ -581,7 +581,8 @@ def test_without_a_pod_the_connection_is_reset(ingot):
     assert fault(ingot, "no_endpoints") == 1
 
 
-def test_connections_are_dealt_out(ingot, tls_pod):
+def test_connections_are_dealt_out(make, tls_pod):
+    ingot = make(config={"load-balance": "round_robin"})
     pods = [tls_pod(name) for name in "abc"]
     ingot.serve(passed(*pods))
 
