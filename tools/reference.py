@@ -87,7 +87,7 @@ TYPES = {
     "BUFFER_SIZE": "size", "BOOL": "`true`, `false`", "SWITCH_ON": "`true`, `false`",
     "SWITCH_OFF": "`true`, `false`", "HEADER_BUFFERS": "number and size", "RETRY_CASES": "words",
     "NETWORKS": "addresses and networks, apart by commas", "REDIRECT_CODE": "status",
-    "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "WORDS": "names with colons", "DIGITS": "seconds",
+    "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "CIPHERS": "names with colons", "CURVES": "`auto`, or names with colons", "DIGITS": "seconds",
     "PATHS": "paths, apart by commas",
 }
 
@@ -248,6 +248,11 @@ ANNOTATIONS = {
                         "which is told (IGT1309)",
     "proxy-ssl-verify-depth": "how many certificates may stand between that of a pod and `ca.crt`; default: 1",
     "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
+    "ssl-ciphers": "ciphers of TLS 1.2 for the hosts of the Ingress, as OpenSSL names them; a list that names none, or one "
+                   "that does not encrypt, leaves those of the ConfigMap (IGT1205). The oldest Ingress of a host with a list "
+                   "decides (IGT2105). The host is then served over connections with these ciphers alone (else 421)",
+    "ssl-prefer-server-ciphers": "`false`: of the ciphers that both sides have, the client's favourite is taken, and not the "
+                                 "first of the list; the oldest Ingress of a host decides, as for `ssl-ciphers`",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
 }
 

@@ -250,6 +250,23 @@ static bool add_client_tls(struct builder *segment, const struct model_client_tl
 	return true;
 }
 
+/* Whether the host has an order or a list of its own. */
+static bool add_ciphers(struct builder *segment, const struct model_host *host,
+			struct host_tls *tls)
+{
+	struct buf text = {0};
+
+	if (host->ciphers.len == 0 && !host->client_prefers)
+		return false;
+	buf_printf(&text, "ciphers %u ", host->client_prefers);
+	buf_add(&text, host->ciphers);
+	tls->cipher_policy = compiler_certificate_id(buf_span(&text));
+	tls->ciphers = builder_text(segment, host->ciphers);
+	tls->client_prefers = host->client_prefers;
+	buf_fini(&text);
+	return true;
+}
+
 /* A host without certificates of its own is served with those of the host for everything else. */
 static void add_tls(struct routes_compiler *compiler, const struct model_host *host, uint32_t index)
 {
@@ -267,7 +284,9 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 			tls.secret = builder_text(segment, certificate->by_name.key);
 		any = true;
 	}
-	if (add_client_tls(segment, &host->client, &tls) || any)
+	any |= add_client_tls(segment, &host->client, &tls);
+	any |= add_ciphers(segment, host, &tls);
+	if (any)
 		routes_builder_set_tls(&compiler->builder, index, &tls);
 }
 

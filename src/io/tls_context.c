@@ -233,6 +233,7 @@ static int set_session_context(struct tls_context *context, const struct tls_set
 		memcpy(context->session_context, bytes.ptr, bytes.len);
 	context->session_context_length = (uint8_t)bytes.len;
 	context->tickets = settings->tickets && settings->verify == TLS_VERIFY_OFF;
+	context->client_prefers = settings->client_prefers;
 	return 0;
 }
 
@@ -293,6 +294,8 @@ bool tls_context_apply(const struct tls_context *context, SSL *ssl)
 	SSL_set_verify_depth(ssl, (int)context->verify_depth);
 	if (!context->tickets)
 		SSL_set_options(ssl, SSL_OP_NO_TICKET);
+	if (context->client_prefers)
+		SSL_clear_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	return true;
 }
 

@@ -41,7 +41,7 @@ enum { TLS_SESSION_CONTEXT_MAX = 32, TLS_PROTOCOLS_MAX = 16 };
 
 /* By which the user knows a context again; it outlives what the context was made of. */
 struct tls_tag {
-	uint8_t bytes[32];
+	uint8_t bytes[48];
 };
 
 static inline bool tls_tag_equals(struct tls_tag a, struct tls_tag b)
@@ -57,6 +57,7 @@ struct tls_settings {
 	enum tls_version version_max;
 	const char *ciphers; /* TLS 1.2, in OpenSSL's words; NULL: ECDHE with AEAD */
 	const char *suites;  /* TLS 1.3 */
+	bool client_prefers; /* a server: the order of ciphers is the client's, and not the list's */
 	const char *
 		groups; /* "X25519:P-256", …; NULL: X25519, P-256, P-384, and a hybrid where libssl has one */
 	uint32_t
@@ -90,6 +91,7 @@ struct tls_context {
 	enum tls_verify verify;
 	bool is_client;
 	bool tickets;
+	bool client_prefers;
 	uint8_t protocols_length;
 	uint8_t session_context_length;
 	unsigned char protocols[TLS_PROTOCOLS_MAX]; /* as ALPN writes them */

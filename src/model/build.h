@@ -14,6 +14,7 @@
 #include "model/model.h"
 
 struct classes;
+struct cipher_judge;
 struct certificate;
 struct upstream;
 
@@ -30,6 +31,7 @@ struct build {
 	const struct store *store;
 	const struct model_options *options;
 	const struct diagnostic_sink *sink; /* NULL: nobody is told */
+	struct cipher_judge *judge;
 
 	/* what everything depends on; remade with everything */
 	struct arena lasting;              /* owns what the three below need */

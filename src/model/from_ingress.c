@@ -8,6 +8,7 @@
 #include "model/class.h"
 #include "model/client_certificate.h"
 #include "model/host.h"
+#include "model/host_tls.h"
 #include "model/rule_text.h"
 #include "model/upstream.h"
 #include "model/upstream_protocol.h"
@@ -235,6 +236,7 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 		intent->force_ssl_redirect = verdict.force_ssl_redirect;
 		upstream_protocol_read(build, intent, &verdict);
 		client_certificate_read(build, intent, &verdict.auth_tls);
+		host_tls_read(build, intent, &verdict);
 		add_default(build, intent);
 		add_rules(build, intent);
 	} else {

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/certificate.h"
+#include "model/cipher_list.h"
 #include "model/class.h"
 #include "model/from_ingress.h"
 #include "model/host.h"
@@ -28,6 +29,7 @@ struct model *model_new(const struct store *store, const struct model_options *o
 	build->store = store;
 	build->options = options;
 	build->sink = sink;
+	build->judge = cipher_judge_new();
 	map_init(&build->model.hosts_by_name);
 	list_init(&build->model.hosts);
 	map_init(&build->model.upstreams_by_key);
@@ -158,6 +160,7 @@ void model_free(struct model *model)
 	free((void *)(uintptr_t)build->changes.hosts);
 	free((void *)(uintptr_t)build->changes.upstreams);
 	free((void *)(uintptr_t)build->changes.certificates);
+	cipher_judge_free(build->judge);
 	free(build);
 }
 

@@ -207,6 +207,9 @@ struct model_client_tls {
 	struct span error_page;      /* instead of 400; empty: none */
 };
 
+/* Who chooses among the ciphers that both sides have. */
+enum model_preference { MODEL_PREFERENCE_NONE, MODEL_PREFERENCE_SERVER, MODEL_PREFERENCE_CLIENT };
+
 struct model_host {
 	struct map_entry
 		by_name; /* key: lower case; "*.shop.example" for a wildcard; empty: every other host */
@@ -217,6 +220,8 @@ struct model_host {
 	/* By kind; NULL: none. Both NULL: those of the host for everything else serve. */
 	const struct model_certificate *certificates[MODEL_KEY_KIND_COUNT];
 	struct model_client_tls client;
+	struct span ciphers; /* of TLS 1.2; empty: those of the settings */
+	bool client_prefers; /* the order of ciphers is the client's */
 };
 
 struct model {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "model/cipher_list.h"
 #include "model/nearest.h"
 #include "model/scalar.h"
 
@@ -32,7 +33,8 @@ enum key_type {
 	TYPE_NETWORKS,
 	TYPE_REDIRECT_CODE,
 	TYPE_TLS_VERSIONS,
-	TYPE_WORDS,
+	TYPE_CIPHERS,
+	TYPE_CURVES,
 	TYPE_DIGITS,
 	TYPE_PATHS,
 };
@@ -299,10 +301,21 @@ static bool read_tls_versions(struct span text, void *field)
 	return true;
 }
 
-/* Letters, digits and the signs of cipher and curve lists: goes to a library as it is. */
-static bool read_words(struct span text, struct span *field)
+static bool read_ciphers(struct reading *reading, struct span text, struct span *field)
 {
-	if (!scalar_is_words(text))
+	if (cipher_judge_ciphers(reading->build->judge, text) != NULL)
+		return false;
+	*field = text;
+	return true;
+}
+
+static bool read_curves(struct reading *reading, struct span text, struct span *field)
+{
+	if (span_equals(text, S("auto"))) {
+		*field = S("");
+		return true;
+	}
+	if (cipher_judge_curves(reading->build->judge, text) != NULL)
 		return false;
 	*field = text;
 	return true;
@@ -366,8 +379,10 @@ static bool read_value(struct reading *reading, const struct key *key, struct sp
 		return read_redirect_code(text, field);
 	case TYPE_TLS_VERSIONS:
 		return read_tls_versions(text, field);
-	case TYPE_WORDS:
-		return read_words(text, field);
+	case TYPE_CIPHERS:
+		return read_ciphers(reading, text, field);
+	case TYPE_CURVES:
+		return read_curves(reading, text, field);
 	case TYPE_DIGITS:
 		return read_digits(text, field);
 	case TYPE_PATHS:
@@ -396,7 +411,8 @@ static const char *accepted(enum key_type type)
 		[TYPE_NETWORKS] = "it takes addresses and networks with commas: \"10.0.0.0/8,::1\"",
 		[TYPE_REDIRECT_CODE] = "it takes a status from 300 to 308",
 		[TYPE_TLS_VERSIONS] = "it takes \"TLSv1.2\", \"TLSv1.3\" or both",
-		[TYPE_WORDS] = "it takes names with colons, as OpenSSL has them",
+		[TYPE_CIPHERS] = "it takes ciphers that OpenSSL has, with colons",
+		[TYPE_CURVES] = "it takes \"auto\", or curves that OpenSSL has, with colons",
 		[TYPE_DIGITS] = "it takes whole seconds, for example \"31536000\"",
 		[TYPE_PATHS] = "it takes beginnings of paths with commas, each with a '/' first",
 	};

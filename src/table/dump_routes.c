@@ -367,6 +367,10 @@ static void dump_tls(struct json *json, const struct routes *routes, const struc
 	if (!certificate_id_is_none(tls->certificates[0]) ||
 	    !certificate_id_is_none(tls->certificates[1]))
 		json_text(json, "certificate", routes_text(routes, tls->secret));
+	if (tls->ciphers.len > 0)
+		json_text(json, "ciphers", routes_text(routes, tls->ciphers));
+	if (tls->client_prefers)
+		json_text(json, "cipherOrder", S("client"));
 	if (tls->verify == HOST_TLS_VERIFY_OFF && !tls->refuses)
 		return;
 	json_open_object(json, "clients", JSON_LINE);

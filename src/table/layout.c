@@ -21,7 +21,7 @@ static_assert(sizeof(struct upstream_record) == 40, "layout");
 static_assert(sizeof(struct endpoint_record) == 32, "layout");
 static_assert(sizeof(struct ticket_key) == 80, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
-static_assert(sizeof(struct host_tls) == 112, "layout");
+static_assert(sizeof(struct host_tls) == 128, "layout");
 static_assert(sizeof(struct upstream_tls) == 96, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 static_assert((int)ENDPOINTS_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");

@@ -95,16 +95,19 @@ struct host_tls {
 		[2]; /* by kind, ECDSA and RSA; none: those of the host for everything else */
 	struct certificate_id authorities; /* of clients; none: HOST_TLS_VERIFY_OFF */
 	struct certificate_id
-		client_policy;     /* equal where the same is asked for, of the same; likewise */
-	struct table_span secret;  /* "namespace/name" of the first, for people */
-	struct table_span ciphers; /* of TLS 1.2; empty: those of the settings */
+		client_policy; /* equal where the same is asked for, of the same; likewise */
+	struct certificate_id
+		cipher_policy; /* equal where ciphers and client_prefers are; none: the settings' */
+	struct table_span secret;          /* "namespace/name" of the first, for people */
+	struct table_span ciphers;         /* of TLS 1.2; empty: those of the settings */
 	struct table_span subject_pattern; /* that the subject of a client must match; empty: any */
 	struct table_span error_page;      /* where clients go instead of 400; empty: nowhere */
 	uint8_t verify;                    /* enum host_tls_verify */
 	uint8_t verify_depth;     /* 1 … TABLE_VERIFY_DEPTH_MAX; 0 with HOST_TLS_VERIFY_OFF */
 	uint8_t pass_certificate; /* 1: to endpoints */
 	uint8_t refuses;          /* 1: nobody gets in */
-	uint8_t reserved[12];     /* zero */
+	uint8_t client_prefers;   /* 1: the order of ciphers is the client's */
+	uint8_t reserved[11];     /* zero */
 };
 
 /* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from world import http2
 from world.certificates import Certificate, secret
 from world.client import Connection
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
@@ -46,6 +47,13 @@ def connect(ingot, name, authority=None, made=None, **settings):
 def get(ingot, host, target="/", authority=None, **more):
     with connect(ingot, host, authority, **more) as client:
         return client.request(target, host)
+
+
+def resumes(ingot, name, made, session):
+    plain = socket.create_connection(("127.0.0.1", ingot.https_port), 5)
+    with Connection.over(made.wrap_socket(plain, server_hostname=name, session=session)) as client:
+        assert client.request("/", name).status == 200
+        return client.sock.session_reused
 
 
 def served_names(ingot, name, **settings):
@@ -253,6 +261,127 @@ def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
         client.reader.rest()    # an alert, or nothing; the end
 
     assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+
+
+# ------------------------------------------------------------------ ciphers of a host
+
+OLD = ssl.TLSVersion.TLSv1_2
+AES128, AES256 = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"
+OWN, PLAIN = "own.example", "plain.example"
+
+
+@pytest.fixture
+def both():
+    """One certificate for two hosts: by it alone a client may take one for the other."""
+    return secret("both", Certificate(OWN, PLAIN))
+
+
+def host(pod, name, **annotations):
+    """annotations: ssl-*, written with _ for -."""
+    notes = {"nginx.ingress.kubernetes.io/ssl-" + key.replace("_", "-"): value
+             for key, value in annotations.items()}
+    return shop(pod, name, "both", name.split(".")[0], annotations=notes)
+
+
+def old_context(*ciphers, **more):
+    made = context(maximum_version=OLD, **more)
+    made.set_ciphers(":".join(ciphers))
+    return made
+
+
+def cipher_of(ingot, name, *ciphers):
+    with connect(ingot, name, made=old_context(*ciphers)) as client:
+        return client.sock.cipher()[0]
+
+
+def test_a_host_has_ciphers_of_its_own(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    assert cipher_of(ingot, OWN, AES128, AES256) == AES256
+    assert cipher_of(ingot, PLAIN, AES128, AES256) == AES128
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE|handshake failure"):
+        cipher_of(ingot, OWN, AES128)
+
+
+def test_the_order_of_ciphers_can_be_the_clients(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, prefer_server_ciphers="false"), host(pod, PLAIN))
+
+    assert cipher_of(ingot, OWN, AES256, AES128) == AES256
+    assert cipher_of(ingot, PLAIN, AES256, AES128) == AES128
+
+
+def test_ciphers_that_do_not_exist_leave_those_of_the_config_map(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl-ciphers": AES256})
+    ingot.serve(both, host(pod, OWN, ciphers="NO-SUCH-CIPHER"))
+
+    assert cipher_of(ingot, OWN, AES128, AES256) == AES256
+    assert "IGT1205" in ingot.said()
+
+
+@pytest.mark.parametrize("key, value", [("ssl-ciphers", "NO-SUCH-CIPHER"), ("ssl-ciphers", "eNULL:@SECLEVEL=0"),
+                                        ("ssl-ecdh-curve", "no-such-curve")])
+def test_a_bad_list_in_the_config_map_closes_nothing(make_ingot, pod, both, key, value):
+    ingot = make_ingot(tls=True, config={key: value})
+    ingot.serve(both, host(pod, PLAIN))
+
+    assert served_names(ingot, PLAIN)[0] == {OWN, PLAIN}
+    assert "IGT8102" in ingot.said()
+
+
+def test_the_curves_of_the_original_are_ours(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl-ecdh-curve": "auto"})
+    ingot.serve(both, host(pod, PLAIN))
+
+    assert served_names(ingot, PLAIN)[0] == {OWN, PLAIN}
+    assert "IGT8102" not in ingot.said()
+
+
+@pytest.mark.parametrize("name, asked", [(OWN, PLAIN), (PLAIN, OWN), (None, OWN), ("nobody.example", OWN)])
+def test_a_connection_with_the_ciphers_of_another_host_is_421(ingot, pod, both, name, asked):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    with connect(ingot, name) as client:
+        assert client.request("/", asked).status == 421
+    assert pod.requests == []
+    assert get(ingot, asked).status == 200
+
+
+def test_a_connection_with_the_same_ciphers_is_good_for_another_host(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN, ciphers=AES256))
+
+    with connect(ingot, OWN) as client:
+        assert client.request("/", PLAIN).status == 200
+
+
+def test_over_http_2_one_stream_is_misdirected_and_the_connection_goes_on(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    with http2.Client(("127.0.0.1", ingot.https_port), context(alpn=("h2",)), PLAIN) as client:
+        assert client.get(PLAIN).status == 200
+        assert client.get(OWN).status == 421
+        assert client.get(PLAIN).status == 200
+
+
+def test_ciphers_that_change_end_no_connection(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN), host(pod, PLAIN))
+    with connect(ingot, OWN) as client:
+        assert client.request("/", OWN).status == 200
+
+        ingot.apply(host(pod, OWN, ciphers=AES256))
+
+        assert client.request("/", OWN).status == 200
+
+
+def test_a_ticket_does_not_resume_under_other_ciphers(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true"})
+    ingot.serve(both, host(pod, OWN, prefer_server_ciphers="false"), host(pod, PLAIN))
+    made = context(maximum_version=OLD)
+    with connect(ingot, PLAIN, made=made) as client:
+        client.request("/", PLAIN)
+        session = client.sock.session
+
+    assert resumes(ingot, PLAIN, made, session)
+    assert not resumes(ingot, OWN, made, session)
 
 
 # ------------------------------------------------------------------ redirects and HSTS
