@@ -72,6 +72,20 @@ static struct table_span add_hsts(struct builder *segment, const struct model_se
 	return text;
 }
 
+/* TLS knows no longer ones, and shorter ones are mostly head. */
+static uint16_t record_bytes(uint32_t wanted)
+{
+	if (wanted < TABLE_RECORD_BYTES_MIN)
+		return TABLE_RECORD_BYTES_MIN;
+	return (uint16_t)(wanted < TABLE_RECORD_BYTES_MAX ? wanted : TABLE_RECORD_BYTES_MAX);
+}
+
+/* Something is not rounded to nothing. */
+static uint32_t whole_seconds(uint32_t ms)
+{
+	return ms / 1000 + (ms % 1000 != 0);
+}
+
 static void add_settings(struct routes_compiler *compiler)
 {
 	struct builder *segment = &compiler->builder.segment;
@@ -107,9 +121,12 @@ static void add_settings(struct routes_compiler *compiler)
 		.use_http2 = from->use_http2,
 		.tls_versions = (uint8_t)from->tls_versions,
 		.redirect_status = (uint16_t)from->http_redirect_code,
+		.tls_record_bytes = record_bytes(from->tls_record_bytes),
+		.ssl_session_timeout_s = whole_seconds(from->ssl_session_timeout_ms),
 		.http2_streams = from->http2_concurrent_streams,
 		.ssl_ciphers = builder_text(segment, from->ssl_ciphers),
 		.ssl_curves = builder_text(segment, from->ssl_curves),
+		.dh_parameters = builder_text(segment, from->dh_parameters),
 		.hsts = add_hsts(segment, from),
 		.host_seed = compiler->compiler->hosts.seed,
 	};

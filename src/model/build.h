@@ -34,11 +34,12 @@ struct build {
 	struct cipher_judge *judge;
 
 	/* what everything depends on; remade with everything */
-	struct arena lasting;              /* owns what the three below need */
+	struct arena lasting;              /* owns what those below need */
 	const struct model_policy *policy; /* of every route so far */
 	const struct classes *classes;
 	struct target default_target;
 	struct certificate *default_certificates[MODEL_KEY_KIND_COUNT]; /* held; NULL: none */
+	struct span dh_secret; /* "namespace/name" that the settings depend on; empty: none */
 	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
 	struct diagnostics *general; /* NULL: nothing is wrong */
 

@@ -176,6 +176,7 @@ static void read_config(struct build *build)
 	const struct config_map *map = store_find_config_map(build->store, namespace, name);
 
 	build->denied = false;
+	build->dh_secret = S("");
 	settings_default(config, &build->lasting);
 	if (map != NULL)
 		settings_read(build, map, config);
@@ -205,7 +206,8 @@ static bool concerns_everything(const struct build *build)
 	return changes->everything || changes->changed[OBJECT_INGRESS_CLASS].count > 0 ||
 	       has_changed(build, OBJECT_CONFIG_MAP, build->options->config_map) ||
 	       has_changed(build, OBJECT_SERVICE, build->options->default_backend) ||
-	       has_changed(build, OBJECT_SECRET, build->options->default_certificate);
+	       has_changed(build, OBJECT_SECRET, build->options->default_certificate) ||
+	       has_changed(build, OBJECT_SECRET, build->dh_secret);
 }
 
 /*

@@ -39,6 +39,9 @@ struct model_options {
 	struct span fallback_key;
 };
 
+/* As nginx keeps it in a file: its name, the key of the authentication, the key of the cipher. */
+enum { MODEL_TICKET_KEY_BYTES = 80 };
+
 /* Global settings: ConfigMap keys with their defaults. Field by field what table_settings and
  * route_policy carry; see model/config_key.def. Durations in milliseconds, sizes in bytes. */
 struct model_settings {
@@ -53,6 +56,8 @@ struct model_settings {
 	uint32_t upstream_keepalive_time_ms;
 	uint32_t upstream_keepalive_requests;
 	uint32_t drain_timeout_ms;
+	uint32_t ssl_session_timeout_ms; /* how long a session may be resumed */
+	uint32_t tls_record_bytes;       /* plaintext of a record at most */
 	bool underscores_in_headers;
 	bool ignore_invalid_headers;
 	bool use_forwarded_headers;
@@ -77,6 +82,8 @@ struct model_settings {
 	uint32_t http2_concurrent_streams;
 	struct span ssl_ciphers;          /* of TLS 1.2; empty: the default */
 	struct span ssl_curves;           /* empty: the default */
+	struct span dh_parameters;        /* DER; empty: no DHE */
+	struct span ticket_key;           /* MODEL_TICKET_KEY_BYTES; empty: one is made */
 	struct span hsts_max_age;         /* digits */
 	struct span no_tls_redirect;      /* beginnings of paths, with commas */
 	const struct ip_network *trusted; /* proxy-real-ip-cidr */

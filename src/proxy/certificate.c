@@ -54,6 +54,10 @@ static uint64_t hash_settings(const struct routes *routes)
 				    settings->ssl_session_tickets};
 	uint64_t hash = table_hash(span_make((const char *)switches, sizeof(switches)), 1);
 
+	hash = table_hash(span_make((const char *)&settings->tls_record_bytes,
+				    sizeof(settings->tls_record_bytes)),
+			  hash);
+	hash = hash_text(routes, settings->dh_parameters, hash);
 	hash = hash_text(routes, settings->ssl_ciphers, hash);
 	return hash_text(routes, settings->ssl_curves, hash);
 }
@@ -77,6 +81,7 @@ void certificate_store_on_routes(struct certificate_store *store)
 	const struct routes *routes = &store->worker->tables.routes.at[0]->routes;
 	uint64_t hash = hash_settings(routes);
 
+	tls_server_set_ticket_lifetime(store->server, routes->settings->ssl_session_timeout_s);
 	if (hash != store->settings_hash)
 		drop_all(store);
 	store->settings_hash = hash;
@@ -194,6 +199,8 @@ static struct tls_context *decode(const struct certificate_store *store,
 		.version_min = version_of(from->tls_versions, HOST_TLS_1_2, TLS_VERSION_1_3),
 		.version_max = version_of(from->tls_versions, HOST_TLS_1_3, TLS_VERSION_1_2),
 		.alpn = BIT(TLS_ALPN_HTTP1) | (from->use_http2 ? BIT(TLS_ALPN_H2) : 0),
+		.dh_parameters = routes_text(routes, from->dh_parameters),
+		.record_bytes = from->tls_record_bytes,
 		.tickets = from->ssl_session_tickets != 0,
 		.session_context = {(const char *)session_context, sizeof(session_context)},
 		.tag = key->terms,

@@ -9,7 +9,7 @@
 
 /* Elements lie side by side at multiples of 16: their sizes and their alignment are the format. Where a
  * struct had padding, bytes that nobody set would be in the segment. */
-static_assert(sizeof(struct table_settings) == 104, "layout");
+static_assert(sizeof(struct table_settings) == 116, "layout");
 static_assert(sizeof(struct ip_network) == 17, "layout");
 static_assert(sizeof(struct host_bucket) == 8, "layout");
 static_assert(sizeof(struct host_record) == 20, "layout");
@@ -39,9 +39,11 @@ const struct table_layout
 							[ROUTES_SETTINGS] =
 								{"settings",
 								 sizeof(struct table_settings),
-								 3,
+								 4,
 								 {TEXT(table_settings, ssl_ciphers),
 								  TEXT(table_settings, ssl_curves),
+								  TEXT(table_settings,
+								       dh_parameters),
 								  TEXT(table_settings, hsts)}},
 							[ROUTES_NETWORKS] =
 								{"networks",

@@ -37,6 +37,8 @@ enum routes_section {
 	ROUTES_SECTION_COUNT
 };
 
+enum { TABLE_RECORD_BYTES_MIN = 1024, TABLE_RECORD_BYTES_MAX = 16384 };
+
 /* What holds for the whole worker: ConfigMap keys and flags. Durations in milliseconds. */
 struct table_settings {
 	uint32_t client_header_timeout_ms;
@@ -68,13 +70,16 @@ struct table_settings {
 	uint8_t ssl_reject_handshake; /* of names that no host has */
 	uint8_t ssl_session_tickets;
 	uint8_t use_http2;
-	uint8_t tls_versions;          /* BIT(enum host_tls_version), at least one */
-	uint16_t redirect_status;      /* of a redirect to https: 300 … 308 */
-	uint16_t reserved;             /* zero */
-	uint32_t http2_streams;        /* a client may have open at once, at least 1 */
-	uint32_t host_seed;            /* of the hash of hosts, the same in every shard of a set */
-	struct table_span ssl_ciphers; /* of TLS 1.2, in OpenSSL's words; empty: the default */
-	struct table_span ssl_curves;  /* likewise, "X25519:P-256" */
+	uint8_t tls_versions;     /* BIT(enum host_tls_version), at least one */
+	uint16_t redirect_status; /* of a redirect to https: 300 … 308 */
+	uint16_t
+		tls_record_bytes; /* plaintext of a TLS record at most: TABLE_RECORD_BYTES_MIN to … MAX; 0: the latter */
+	uint32_t ssl_session_timeout_s; /* how long a session may be resumed; 0: ten minutes */
+	uint32_t http2_streams;         /* a client may have open at once, at least 1 */
+	uint32_t host_seed;             /* of the hash of hosts, the same in every shard of a set */
+	struct table_span ssl_ciphers;  /* of TLS 1.2, in OpenSSL's words; empty: the default */
+	struct table_span ssl_curves;   /* likewise, "X25519:P-256" */
+	struct table_span dh_parameters; /* DER; empty: no DHE */
 	struct table_span
 		hsts; /* value of Strict-Transport-Security; empty: the field is not sent */
 };

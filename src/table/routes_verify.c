@@ -66,8 +66,11 @@ static int verify_settings(const struct routes *routes, struct error *err)
 	    settings->redirect_status < 300 || settings->redirect_status > 308 ||
 	    settings->http2_streams == 0)
 		return error_set(err, "a value of the settings is out of range");
-	if (settings->reserved != 0)
-		return error_set(err, "reserved bytes of the settings are not zero");
+	if (settings->tls_record_bytes != 0 &&
+	    (settings->tls_record_bytes < TABLE_RECORD_BYTES_MIN ||
+	     settings->tls_record_bytes > TABLE_RECORD_BYTES_MAX))
+		return error_set(err, "records of %u bytes are out of range",
+				 settings->tls_record_bytes);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTPS: which certificate a client gets, what is redirected, and what changes while it runs."""
+import base64
 import re
 import socket
 import ssl
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from world import http2
+from world.backend import plain
 from world.certificates import Certificate, secret
 from world.client import Connection
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
@@ -518,3 +520,88 @@ def test_a_ticket_of_one_host_does_not_resume_on_another(make_ingot, pods):
                                           session=session)) as client:
         assert client.request("/", "b.example").pod == "b"
         assert not client.sock.session_reused
+
+
+def ticket_of(ingot, name, made):
+    with connect(ingot, name, made=made) as client:
+        assert client.request("/", name).status == 200
+        return client.sock.session
+
+
+def test_one_ticket_key_makes_the_tickets_of_one_instance_good_at_another(make_ingot, pod):
+    key = base64.b64encode(bytes(range(80))).decode()
+    serving = [secret("shop-tls", Certificate("shop.example")), shop(pod)]
+    config = {"ssl_session_tickets": "true", "ssl_session_ticket_key": key}
+    first, second = (make_ingot(tls=True, config=config).serve(*serving) for _ in range(2))
+    made = old_context(AES128)
+    session = ticket_of(first, "shop.example", made)
+
+    assert resumes(second, "shop.example", made, session)
+    second.apply(config_map(ssl_session_tickets="true"))
+    assert not resumes(second, "shop.example", made, session)
+    for ingot in first, second:
+        assert key[:20] not in ingot.said()
+
+
+def test_a_session_is_resumable_as_long_as_the_config_map_says(make_ingot, pod):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true", "ssl_session_timeout": "2h"})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    assert ticket_of(ingot, "shop.example", old_context(AES128)).ticket_lifetime_hint == 7200
+
+
+def dh_secret(bits_group):
+    pem = subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
+                          f"group:{bits_group}"], capture_output=True, check=True).stdout.decode()
+    return secret("dh", **{"dhparam.pem": pem})
+
+
+def test_dhe_is_spoken_once_there_are_parameters(ingot, pod):
+    dhe = "DHE-RSA-AES128-GCM-SHA256"
+    ingot.serve(secret("shop-tls", Certificate("shop.example", key="rsa")), shop(pod),
+                config_map(ssl_dh_param="shop/dh"))
+    with pytest.raises(ssl.SSLError):
+        cipher_of(ingot, "shop.example", dhe)
+
+    ingot.apply(dh_secret("ffdhe2048"))
+
+    assert cipher_of(ingot, "shop.example", dhe) == dhe
+
+
+def record_lengths(received):
+    """Of records of application data."""
+    lengths, at = [], 0
+    while at + 5 <= len(received):
+        length = int.from_bytes(received[at + 3:at + 5])
+        if received[at] == 23:
+            lengths.append(length)
+        at += 5 + length
+    return lengths
+
+
+def test_records_are_as_short_as_the_config_map_says(make_ingot, pods):
+    (pod,) = pods("a", answer=plain("x" * 50_000))
+    ingot = make_ingot(tls=True, config={"ssl_buffer_size": "4k"})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context().wrap_bio(incoming, outgoing, server_hostname="shop.example")
+    received = bytearray()
+
+    with socket.create_connection(("127.0.0.1", ingot.https_port), 5) as wire:
+        def until(step):
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    wire.sendall(outgoing.read())
+                    more = wire.recv(65536)
+                    received.extend(more)
+                    incoming.write(more)
+
+        until(tls.do_handshake)
+        tls.write(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+        got = 0
+        while got < 50_000:
+            got += len(until(lambda: tls.read(65536)))
+
+    assert 4096 < max(record_lengths(received)) <= 4096 + 256
