@@ -249,11 +249,48 @@ def test_a_version_that_is_switched_off_is_refused(ingot, pod):
     assert served_names(ingot, "shop.example")[0] == {"shop.example"}
 
 
-def test_a_protocol_that_is_not_spoken_is_refused(ingot, pod):
+@pytest.mark.parametrize("offered", ["imap", "acme-tls/1", "http/1.0", "H2"])
+def test_a_protocol_that_is_not_spoken_is_refused(ingot, pod, offered):
     ingot.serve(shop(pod))
 
     with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL|no application protocol"):
-        served_names(ingot, "shop.example", alpn=("imap",))
+        served_names(ingot, "shop.example", alpn=(offered,))
+
+
+def s_client(ingot, *options):
+    return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{ingot.https_port}", *options],
+                          input=b"", capture_output=True, timeout=10, check=False)
+
+
+@pytest.mark.parametrize("name", ["shop.example.", "SHOP.Example"])
+def test_a_name_is_levelled(ingot, pod, name):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    assert b"subject=CN = shop.example" in s_client(ingot, "-servername", name).stdout
+
+
+@pytest.mark.parametrize("name", ["shop example", "shop/example", "*.example", "sh\u00f6p.example", "."])
+def test_a_name_that_is_none_gets_no_certificate(ingot, pod, name):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    said = s_client(ingot, "-servername", name)
+
+    assert b"BEGIN CERTIFICATE" not in said.stdout
+    assert b"alert" in said.stderr
+
+
+def record(kind, content):
+    return bytes([kind, 3, 1]) + len(content).to_bytes(2) + content
+
+
+def test_a_hello_beyond_16_kib_is_not_waited_for(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    hello = b"\x01" + (40_000).to_bytes(3) + b"\x03\x03" + bytes(40_000 - 2)
+    sent = [record(22, hello[at:at + 16_000]) for at in range(0, 32_000, 16_000)]
+    with Connection(("127.0.0.1", ingot.https_port)) as client:
+        client.send(*sent)      # the rest of it never comes
+
+        client.reader.rest()    # an alert, or nothing; the end, long before the time of handshakes is over
 
 
 def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
