@@ -87,7 +87,7 @@ TYPES = {
     "BUFFER_SIZE": "size", "BOOL": "`true`, `false`", "SWITCH_ON": "`true`, `false`",
     "SWITCH_OFF": "`true`, `false`", "HEADER_BUFFERS": "number and size", "RETRY_CASES": "words",
     "NETWORKS": "addresses and networks, apart by commas", "REDIRECT_CODE": "status",
-    "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "WORDS": "names with colons", "DIGITS": "seconds",
+    "TLS_VERSIONS": "`TLSv1.2`, `TLSv1.3`", "CIPHERS": "names with colons", "CURVES": "`auto`, or names with colons", "TICKET_KEY": "80 bytes in base64", "DH_SECRET": "`NAMESPACE/NAME`", "DIGITS": "seconds",
     "PATHS": "paths, apart by commas", "ALGORITHM": "`round_robin`, `ewma`, `least_requests`",
 }
 
@@ -155,6 +155,13 @@ KEYS = {
     "no-tls-redirect-locations": (
         "/.well-known/acme-challenge",
         "beginnings of paths, with commas, that are not redirected to https"),
+    "ssl-buffer-size": ("16k", "plaintext of a TLS record at most, from 1k to 16k: short ones reach a slow client sooner, and "
+                               "cost more"),
+    "ssl-dh-param": ("–", "Secret with `dhparam.pem`, 2048 to 4096 bits: DHE is offered too, to clients of TLS 1.2 without "
+                          "elliptic curves. One that cannot be used is told (IGT8108)"),
+    "ssl-session-ticket-key": ("one that Ingot makes", "the only key of session tickets, for several instances that share clients: "
+                                                       "its name, the key of the authentication, the key of the cipher"),
+    "ssl-session-timeout": ("10m", "how long a session may be resumed"),
     "ssl-ciphers": ("ECDHE with AES-GCM or ChaCha20", "ciphers of TLS 1.2, as OpenSSL names them"),
     "ssl-ecdh-curve": ("X25519, P-256, P-384", "groups for the exchange of keys, as OpenSSL names them"),
     "ssl-protocols": ("TLSv1.2 TLSv1.3", "versions that are spoken; older words are passed over"),
@@ -207,10 +214,12 @@ def keys():
     rows = []
     for name, kind, _ in calls("model/config_key.def", "KEY_VALUE"):
         fallback, meaning = KEYS[string(name)]
-        rows.append([code(string(name)), TYPES[kind], code(fallback) if fallback[0] != "p" else fallback, meaning])
+        rows.append([code(string(name)), TYPES[kind], fallback if fallback[0] in "po–" else code(fallback), meaning])
     parts = [table(["key", "value", "default", "meaning"], rows)]
     others = calls("model/config_key.def", "KEY")
     assert {call[1] for call in others} <= {word for word, _, _ in CLASSES}, "a class of keys without a heading here"
+    parts.append("### Never done\n\nWhat they ask for is left out on purpose; a key that is set says so (IGT8107).\n\n" + table(
+        ["key", "why"], [[code(string(name)), string(why)] for name, why in calls("model/config_key.def", "KEY_NEVER")]))
     for word, heading, text in CLASSES:
         names = [code(string(call[0])) for call in others if call[1] == word]
         if names:
@@ -262,6 +271,11 @@ ANNOTATIONS = {
     "force-ssl-redirect": "`true`: plain requests are redirected to https although the host has no TLS",
     "ssl-passthrough": "`true`: TLS of the host is ended by its pods, with `--enable-ssl-passthrough` (else IGT1208): "
                        "[TLS that is ended by the pods](tls.md#tls-that-is-ended-by-the-pods). The oldest Ingress of a host decides",
+    "ssl-ciphers": "ciphers of TLS 1.2 for the hosts of the Ingress, as OpenSSL names them; a list that names none, or one "
+                   "that does not encrypt, leaves those of the ConfigMap (IGT1205). The oldest Ingress of a host with a list "
+                   "decides (IGT2105). The host is then served over connections with these ciphers alone (else 421)",
+    "ssl-prefer-server-ciphers": "`false`: of the ciphers that both sides have, the client's favourite is taken, and not the "
+                                 "first of the list; the oldest Ingress of a host decides, as for `ssl-ciphers`",
     "ssl-redirect": "`false`: plain requests are served although the host is in `spec.tls`",
     "upstream-hash-balance-factor": "with `upstream-hash-by`: a pod may have that many times the mean of the requests under way, and "
                                     "what is beyond goes to the next one; above 1 and up to 100, two digits behind the point. "

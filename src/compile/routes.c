@@ -72,6 +72,20 @@ static struct table_span add_hsts(struct builder *segment, const struct model_se
 	return text;
 }
 
+/* TLS knows no longer ones, and shorter ones are mostly head. */
+static uint16_t record_bytes(uint32_t wanted)
+{
+	if (wanted < TABLE_RECORD_BYTES_MIN)
+		return TABLE_RECORD_BYTES_MIN;
+	return (uint16_t)(wanted < TABLE_RECORD_BYTES_MAX ? wanted : TABLE_RECORD_BYTES_MAX);
+}
+
+/* Something is not rounded to nothing. */
+static uint32_t whole_seconds(uint32_t ms)
+{
+	return ms / 1000 + (ms % 1000 != 0);
+}
+
 static void add_settings(struct routes_compiler *compiler)
 {
 	struct builder *segment = &compiler->builder.segment;
@@ -113,9 +127,12 @@ static void add_settings(struct routes_compiler *compiler)
 		.use_http2 = from->use_http2,
 		.tls_versions = (uint8_t)from->tls_versions,
 		.redirect_status = (uint16_t)from->http_redirect_code,
+		.tls_record_bytes = record_bytes(from->tls_record_bytes),
+		.ssl_session_timeout_s = whole_seconds(from->ssl_session_timeout_ms),
 		.http2_streams = from->http2_concurrent_streams,
 		.ssl_ciphers = builder_text(segment, from->ssl_ciphers),
 		.ssl_curves = builder_text(segment, from->ssl_curves),
+		.dh_parameters = builder_text(segment, from->dh_parameters),
 		.hsts = add_hsts(segment, from),
 		.host_seed = compiler->compiler->hosts.seed,
 	};
@@ -256,6 +273,23 @@ static bool add_client_tls(struct builder *segment, const struct model_client_tl
 	return true;
 }
 
+/* Whether the host has an order or a list of its own. */
+static bool add_ciphers(struct builder *segment, const struct model_host *host,
+			struct host_tls *tls)
+{
+	struct buf text = {0};
+
+	if (host->ciphers.len == 0 && !host->client_prefers)
+		return false;
+	buf_printf(&text, "ciphers %u ", host->client_prefers);
+	buf_add(&text, host->ciphers);
+	tls->cipher_policy = compiler_certificate_id(buf_span(&text));
+	tls->ciphers = builder_text(segment, host->ciphers);
+	tls->client_prefers = host->client_prefers;
+	buf_fini(&text);
+	return true;
+}
+
 /* A host without certificates of its own is served with those of the host for everything else. */
 static void add_tls(struct routes_compiler *compiler, const struct model_host *host, uint32_t index)
 {
@@ -273,7 +307,9 @@ static void add_tls(struct routes_compiler *compiler, const struct model_host *h
 			tls.secret = builder_text(segment, certificate->by_name.key);
 		any = true;
 	}
-	if (add_client_tls(segment, &host->client, &tls) || any)
+	any |= add_client_tls(segment, &host->client, &tls);
+	any |= add_ciphers(segment, host, &tls);
+	if (any)
 		routes_builder_set_tls(&compiler->builder, index, &tls);
 }
 

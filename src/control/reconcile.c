@@ -56,6 +56,24 @@ static struct compiler *new_compiler(const struct diagnostic_sink *sink)
 	return compiler;
 }
 
+static void use_tickets(struct reconcile *reconcile)
+{
+	compiler_set_tickets(reconcile->compiler, reconcile->tickets.keys,
+			     reconcile->tickets.count);
+}
+
+/* The ConfigMap may have a key, or none any more. */
+static void take_ticket_key(struct reconcile *reconcile)
+{
+	struct span key = reconcile->model->settings.ticket_key;
+	bool is_other = key.len == TICKET_KEY_FILE_BYTES
+				? tickets_set(&reconcile->tickets, (const uint8_t *)key.ptr)
+				: tickets_unset(&reconcile->tickets);
+
+	if (is_other)
+		use_tickets(reconcile);
+}
+
 struct reconcile *reconcile_new(const struct reconcile_options *options,
 				struct publisher *publisher)
 {
@@ -69,8 +87,7 @@ struct reconcile *reconcile_new(const struct reconcile_options *options,
 	diagnostic_log_init(&reconcile->log);
 	reconcile->compiler = new_compiler(&reconcile->sink);
 	tickets_rotate(&reconcile->tickets);
-	compiler_set_tickets(reconcile->compiler, reconcile->tickets.keys,
-			     reconcile->tickets.count);
+	use_tickets(reconcile);
 	reconcile->model = model_new(&reconcile->store, options->model, &reconcile->sink);
 	return reconcile;
 }
@@ -250,6 +267,7 @@ static bool update_model(struct reconcile *reconcile)
 		reconcile->model, (int64_t)(clock_wall_ns() / ns_per_second));
 	bool all = reconcile->again || compiler_is_short(reconcile->compiler);
 
+	take_ticket_key(reconcile);
 	note_slices(reconcile);
 	store_forget_changes(&reconcile->store);
 	reconcile->again = false;
@@ -330,8 +348,7 @@ void reconcile_retry(struct reconcile *reconcile)
 void reconcile_rotate_tickets(struct reconcile *reconcile)
 {
 	tickets_rotate(&reconcile->tickets);
-	compiler_set_tickets(reconcile->compiler, reconcile->tickets.keys,
-			     reconcile->tickets.count);
+	use_tickets(reconcile);
 	/* amid a batch: its end publishes them */
 	if (reconcile->seen_ns == 0 && reconcile->listed)
 		publish(reconcile, false, 0);

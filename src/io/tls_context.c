@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
 				      "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
 				      "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+/* Behind them, where there are parameters. */
+static const char dhe_ciphers[] = ":DHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES128-GCM-SHA256";
 static const char default_suites[] =
 	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 /* The second one needs OpenSSL 3.5: what is recorded today shall not be read by the machines of tomorrow. */
@@ -128,13 +131,23 @@ static bool set_groups(SSL_CTX *ssl_ctx, const char *groups)
 	return SSL_CTX_set1_groups_list(ssl_ctx, default_groups) == 1;
 }
 
+static bool set_ciphers(SSL_CTX *ssl_ctx, const struct tls_settings *settings)
+{
+	char list[sizeof(default_ciphers) + sizeof(dhe_ciphers)];
+
+	if (settings->ciphers != NULL)
+		return SSL_CTX_set_cipher_list(ssl_ctx, settings->ciphers) == 1;
+	snprintf(list, sizeof(list), "%s%s", default_ciphers,
+		 settings->dh_parameters.len > 0 ? dhe_ciphers : "");
+	return SSL_CTX_set_cipher_list(ssl_ctx, list) == 1;
+}
+
 /* 0, or -1: a list names nothing that exists. */
 static int set_lists(SSL_CTX *ssl_ctx, const struct tls_settings *settings, struct error *err)
 {
-	const char *ciphers = settings->ciphers == NULL ? default_ciphers : settings->ciphers;
 	const char *suites = settings->suites == NULL ? default_suites : settings->suites;
 
-	if (SSL_CTX_set_cipher_list(ssl_ctx, ciphers) != 1)
+	if (!set_ciphers(ssl_ctx, settings))
 		return tls_certificates_error(err, "the list of ciphers names none that exists");
 	if (SSL_CTX_set_ciphersuites(ssl_ctx, suites) != 1)
 		return tls_certificates_error(err, "the list of TLS 1.3 ciphers is not valid");
@@ -233,7 +246,20 @@ static int set_session_context(struct tls_context *context, const struct tls_set
 		memcpy(context->session_context, bytes.ptr, bytes.len);
 	context->session_context_length = (uint8_t)bytes.len;
 	context->tickets = settings->tickets && settings->verify == TLS_VERIFY_OFF;
+	context->client_prefers = settings->client_prefers;
 	return 0;
+}
+
+static int set_dh_parameters(SSL_CTX *ssl_ctx, struct span der, struct error *err)
+{
+	const unsigned char *bytes = (const unsigned char *)der.ptr;
+	EVP_PKEY *parameters = d2i_KeyParams(EVP_PKEY_DH, NULL, &bytes, (long)der.len);
+
+	/* which takes them */
+	if (parameters != NULL && SSL_CTX_set0_tmp_dh_pkey(ssl_ctx, parameters) == 1)
+		return 0;
+	EVP_PKEY_free(parameters);
+	return tls_certificates_error(err, "the parameters of DHE cannot be used");
 }
 
 static int set_server(struct tls_context *context, const struct tls_settings *settings,
@@ -247,6 +273,10 @@ static int set_server(struct tls_context *context, const struct tls_settings *se
 	if (set_common(context, settings, err) == -1 ||
 	    set_session_context(context, settings, err) == -1)
 		return -1;
+	if (settings->dh_parameters.len > 0 &&
+	    set_dh_parameters(context->ssl_ctx, settings->dh_parameters, err) == -1)
+		return -1;
+	context->record_bytes = settings->record_bytes;
 	if (!keep_text(&context->groups, settings->groups))
 		return error_set(err, "TLS cannot be set up: out of memory");
 	if (context->protocols_length > 0)
@@ -289,10 +319,15 @@ bool tls_context_apply(const struct tls_context *context, SSL *ssl)
 		return false;
 	if (context->groups != NULL && SSL_set1_groups_list(ssl, context->groups) != 1)
 		return false;
+	if (context->record_bytes != 0 &&
+	    SSL_set_max_send_fragment(ssl, context->record_bytes) != 1)
+		return false;
 	SSL_set_verify(ssl, verify_mode(context->verify), tls_on_verified);
 	SSL_set_verify_depth(ssl, (int)context->verify_depth);
 	if (!context->tickets)
 		SSL_set_options(ssl, SSL_OP_NO_TICKET);
+	if (context->client_prefers)
+		SSL_clear_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	return true;
 }
 

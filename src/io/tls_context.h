@@ -41,7 +41,7 @@ enum { TLS_SESSION_CONTEXT_MAX = 32, TLS_PROTOCOLS_MAX = 16 };
 
 /* By which the user knows a context again; it outlives what the context was made of. */
 struct tls_tag {
-	uint8_t bytes[32];
+	uint8_t bytes[48];
 };
 
 static inline bool tls_tag_equals(struct tls_tag a, struct tls_tag b)
@@ -55,12 +55,17 @@ struct tls_settings {
 	uint32_t identity_count;
 	enum tls_version version_min;
 	enum tls_version version_max;
-	const char *ciphers; /* TLS 1.2, in OpenSSL's words; NULL: ECDHE with AEAD */
+	const char *
+		ciphers; /* TLS 1.2, in OpenSSL's words; NULL: ECDHE with AEAD, and DHE where there are parameters */
 	const char *suites;  /* TLS 1.3 */
+	bool client_prefers; /* a server: the order of ciphers is the client's, and not the list's */
 	const char *
 		groups; /* "X25519:P-256", …; NULL: X25519, P-256, P-384, and a hybrid where libssl has one */
 	uint32_t
 		alpn; /* a server: what it speaks; a client: what it offers, h2 first. 0: no ALPN */
+	struct span dh_parameters; /* a server, DER; empty: no DHE */
+	uint32_t
+		record_bytes; /* plaintext of a record at most, at least 512; 0: as many as TLS has */
 	enum tls_verify verify;
 	struct span authorities; /* certificates; a client that verifies needs them */
 	struct span revocations; /* lists; empty: revocation is not checked */
@@ -85,11 +90,13 @@ struct tls_context {
 	char *server_name; /* clients; NULL: none */
 	uint32_t holders;
 	uint32_t verify_depth;
-	int version_min; /* as libssl has it; 0: any */
+	uint32_t record_bytes; /* 0: as many as TLS has */
+	int version_min;       /* as libssl has it; 0: any */
 	int version_max;
 	enum tls_verify verify;
 	bool is_client;
 	bool tickets;
+	bool client_prefers;
 	uint8_t protocols_length;
 	uint8_t session_context_length;
 	unsigned char protocols[TLS_PROTOCOLS_MAX]; /* as ALPN writes them */

@@ -179,6 +179,16 @@ void tls_server_set_handshake_timeout(struct tls_server *server, uint32_t timeou
 	server->options.handshake_timeout_ms = timeout_ms;
 }
 
+void tls_server_set_ticket_lifetime(struct tls_server *server, uint32_t lifetime_s)
+{
+	if (lifetime_s == 0)
+		lifetime_s = TLS_TICKET_LIFETIME_S;
+	/* RFC 8446, 4.6.1 */
+	if (lifetime_s > TLS_TICKET_LIFETIME_MAX_S)
+		lifetime_s = TLS_TICKET_LIFETIME_MAX_S;
+	SSL_CTX_set_timeout(server->base, (long)lifetime_s);
+}
+
 SSL_CTX *tls_server_base(struct tls_server *server)
 {
 	return server->base;

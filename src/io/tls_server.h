@@ -35,6 +35,7 @@ enum {
 	TLS_TICKET_KEY_SIZE = 32,
 	TLS_HANDSHAKE_TIMEOUT_MS = 10 * 1000,
 	TLS_TICKET_LIFETIME_S = 600,
+	TLS_TICKET_LIFETIME_MAX_S = 7 * 24 * 3600,
 };
 
 struct tls_ticket_key {
@@ -67,6 +68,9 @@ void tls_server_set_ticket_keys(struct tls_server *server, const struct tls_tick
 
 /* For connections that are opened from now on: shorter under pressure (security spec, 7.1). */
 void tls_server_set_handshake_timeout(struct tls_server *server, uint32_t timeout_ms);
+
+/* For sessions that begin from now on. 0: TLS_TICKET_LIFETIME_S; a week at most. */
+void tls_server_set_ticket_lifetime(struct tls_server *server, uint32_t lifetime_s);
 
 /* private to tls*.c */
 SSL_CTX *tls_server_base(struct tls_server *server);

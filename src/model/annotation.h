@@ -46,6 +46,8 @@ struct annotation_verdict {
 	struct balance_texts balance;
 	struct proxy_ssl_texts proxy_ssl;
 	struct auth_tls_texts auth_tls;
+	struct span ssl_ciphers;
+	struct span ssl_prefer_server_ciphers;
 };
 
 /* The field of an object that an annotation is, by its name without prefix; in the arena of the update. */

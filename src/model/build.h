@@ -14,6 +14,7 @@
 #include "model/model.h"
 
 struct classes;
+struct cipher_judge;
 struct certificate;
 struct upstream;
 
@@ -30,13 +31,15 @@ struct build {
 	const struct store *store;
 	const struct model_options *options;
 	const struct diagnostic_sink *sink; /* NULL: nobody is told */
+	struct cipher_judge *judge;
 
 	/* what everything depends on; remade with everything */
-	struct arena lasting;              /* owns what the three below need */
+	struct arena lasting;              /* owns what those below need */
 	const struct model_policy *policy; /* of every route so far */
 	const struct classes *classes;
 	struct target default_target;
 	struct certificate *default_certificates[MODEL_KEY_KIND_COUNT]; /* held; NULL: none */
+	struct span dh_secret; /* "namespace/name" that the settings depend on; empty: none */
 	bool denied; /* a global guard is not obeyed: routes to Services answer 503 (settings.c) */
 	struct diagnostics *general; /* NULL: nothing is wrong */
 

@@ -10,6 +10,7 @@
 #include "model/client_certificate.h"
 #include "model/host.h"
 #include "model/passthrough.h"
+#include "model/host_tls.h"
 #include "model/rule_text.h"
 #include "model/upstream.h"
 #include "model/upstream_protocol.h"
@@ -239,6 +240,7 @@ void from_ingress(struct build *build, const struct ingress *ingress)
 		balance_read(build, intent, &verdict.balance);
 		upstream_protocol_read(build, intent, &verdict);
 		client_certificate_read(build, intent, &verdict.auth_tls);
+		host_tls_read(build, intent, &verdict);
 		add_default(build, intent);
 		add_rules(build, intent);
 	} else {

@@ -9,6 +9,7 @@
 #include "model/certificate.h"
 #include "model/client_certificate.h"
 #include "model/passthrough.h"
+#include "model/host_tls.h"
 #include "model/upstream.h"
 
 enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */
@@ -406,6 +407,7 @@ static void make_routes(struct build *build, struct host *host)
 	map_init(&making.taken);
 	decide_tls(build, host);
 	decide_client(build, host);
+	host_tls_decide(build, host);
 	free(host->routes);
 	host->routes = memory_new_array(count_claims(host) + 1, sizeof(*host->routes));
 	fill_implicit_root(build, &host->routes[0], host);

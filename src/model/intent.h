@@ -89,19 +89,21 @@ struct intent {
 	enum passthrough_wish passthrough;
 	bool ssl_redirect; /* annotations over the ConfigMap */
 	bool force_ssl_redirect;
-	bool decides_client;             /* auth-tls-secret */
-	struct model_client_tls client;  /* where it does */
-	struct model_balance balance;    /* load-balance, upstream-hash-by* */
-	enum upstream_speech speech;     /* backend-protocol */
-	struct model_upstream_tls tls;   /* where TLS is spoken; without names */
-	struct span tls_name;            /* proxy-ssl-name; empty: that of the Service */
-	bool sends_tls_name;             /* proxy-ssl-server-name */
-	bool tells_unverified;           /* a diagnostic says that endpoints are not verified */
-	struct list of_miss;             /* in build.intents_by_miss, where a Service is missing */
-	struct span missed_in;           /* the namespace, where it is in that */
-	struct diagnostics *diagnostics; /* NULL: nothing is wrong */
-	struct arena arena;              /* owns what the above need */
-	_Alignas(16) char first[];       /* of the arena */
+	bool decides_client;              /* auth-tls-secret */
+	struct model_client_tls client;   /* where it does */
+	struct span ciphers;              /* ssl-ciphers; empty: it says nothing */
+	enum model_preference preference; /* ssl-prefer-server-ciphers */
+	struct model_balance balance;     /* load-balance, upstream-hash-by* */
+	enum upstream_speech speech;      /* backend-protocol */
+	struct model_upstream_tls tls;    /* where TLS is spoken; without names */
+	struct span tls_name;             /* proxy-ssl-name; empty: that of the Service */
+	bool sends_tls_name;              /* proxy-ssl-server-name */
+	bool tells_unverified;            /* a diagnostic says that endpoints are not verified */
+	struct list of_miss;              /* in build.intents_by_miss, where a Service is missing */
+	struct span missed_in;            /* the namespace, where it is in that */
+	struct diagnostics *diagnostics;  /* NULL: nothing is wrong */
+	struct arena arena;               /* owns what the above need */
+	_Alignas(16) char first[];        /* of the arena */
 };
 
 /* Room for what an Ingress can need at most, for intent_new. */

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "model/certificate.h"
+#include "model/cipher_list.h"
 #include "model/class.h"
 #include "model/from_ingress.h"
 #include "model/host.h"
@@ -28,6 +29,7 @@ struct model *model_new(const struct store *store, const struct model_options *o
 	build->store = store;
 	build->options = options;
 	build->sink = sink;
+	build->judge = cipher_judge_new();
 	map_init(&build->model.hosts_by_name);
 	list_init(&build->model.hosts);
 	map_init(&build->model.upstreams_by_key);
@@ -159,6 +161,7 @@ void model_free(struct model *model)
 	free((void *)(uintptr_t)build->changes.hosts);
 	free((void *)(uintptr_t)build->changes.upstreams);
 	free((void *)(uintptr_t)build->changes.certificates);
+	cipher_judge_free(build->judge);
 	free(build);
 }
 
@@ -174,6 +177,7 @@ static void read_config(struct build *build)
 	const struct config_map *map = store_find_config_map(build->store, namespace, name);
 
 	build->denied = false;
+	build->dh_secret = S("");
 	settings_default(config, &build->lasting);
 	if (map != NULL)
 		settings_read(build, map, config);
@@ -203,7 +207,8 @@ static bool concerns_everything(const struct build *build)
 	return changes->everything || changes->changed[OBJECT_INGRESS_CLASS].count > 0 ||
 	       has_changed(build, OBJECT_CONFIG_MAP, build->options->config_map) ||
 	       has_changed(build, OBJECT_SERVICE, build->options->default_backend) ||
-	       has_changed(build, OBJECT_SECRET, build->options->default_certificate);
+	       has_changed(build, OBJECT_SECRET, build->options->default_certificate) ||
+	       has_changed(build, OBJECT_SECRET, build->dh_secret);
 }
 
 /*

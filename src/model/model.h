@@ -50,6 +50,8 @@ struct model_balance {
 	uint32_t subset_size;   /* with MODEL_HASH: the key chooses so many endpoints; 0: one */
 	uint32_t bound_percent; /* with MODEL_HASH: of the mean load, what one may have; 0: any */
 };
+/* As nginx keeps it in a file: its name, the key of the authentication, the key of the cipher. */
+enum { MODEL_TICKET_KEY_BYTES = 80 };
 
 /* Global settings: ConfigMap keys with their defaults. Field by field what table_settings and
  * route_policy carry; see model/config_key.def. Durations in milliseconds, sizes in bytes. */
@@ -69,6 +71,8 @@ struct model_settings {
 	uint32_t stream_idle_timeout_ms;
 	uint32_t stream_retry_timeout_ms;
 	uint32_t stream_tries;
+	uint32_t ssl_session_timeout_ms; /* how long a session may be resumed */
+	uint32_t tls_record_bytes;       /* plaintext of a record at most */
 	bool underscores_in_headers;
 	bool ignore_invalid_headers;
 	bool use_forwarded_headers;
@@ -96,6 +100,8 @@ struct model_settings {
 	uint32_t http2_concurrent_streams;
 	struct span ssl_ciphers;          /* of TLS 1.2; empty: the default */
 	struct span ssl_curves;           /* empty: the default */
+	struct span dh_parameters;        /* DER; empty: no DHE */
+	struct span ticket_key;           /* MODEL_TICKET_KEY_BYTES; empty: one is made */
 	struct span hsts_max_age;         /* digits */
 	struct span no_tls_redirect;      /* beginnings of paths, with commas */
 	const struct ip_network *trusted; /* proxy-real-ip-cidr */
@@ -227,6 +233,9 @@ struct model_client_tls {
 	struct span error_page;      /* instead of 400; empty: none */
 };
 
+/* Who chooses among the ciphers that both sides have. */
+enum model_preference { MODEL_PREFERENCE_NONE, MODEL_PREFERENCE_SERVER, MODEL_PREFERENCE_CLIENT };
+
 struct model_host {
 	struct map_entry
 		by_name; /* key: lower case; "*.shop.example" for a wildcard; empty: every other host */
@@ -238,6 +247,8 @@ struct model_host {
 	const struct model_certificate *certificates[MODEL_KEY_KIND_COUNT];
 	struct model_client_tls client;
 	bool passthrough; /* TLS goes to the endpoints of its "/" as it is, and is not ended here */
+	struct span ciphers; /* of TLS 1.2; empty: those of the settings */
+	bool client_prefers; /* the order of ciphers is the client's */
 };
 
 struct model {

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/settings.h"
 
+#include <assert.h>
+#include <openssl/evp.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/bug.h"
+#include "kube/object/config.h"
 #include "model/balance.h"
+#include "model/cipher_list.h"
+#include "model/dh_parameters.h"
 #include "model/nearest.h"
 #include "model/scalar.h"
 
@@ -14,7 +19,15 @@ enum { BUFFER_SIZE_MAX = 16 << 20 };
 /* Bits of model_settings.tls_versions. */
 enum { TLS_1_2, TLS_1_3 };
 
-enum key_class { KEY_OBEYED, KEY_LATER, KEY_GUARD, KEY_NO_EFFECT, KEY_REMOVED, KEY_REFUSED };
+enum key_class {
+	KEY_OBEYED,
+	KEY_LATER,
+	KEY_GUARD,
+	KEY_NO_EFFECT,
+	KEY_REMOVED,
+	KEY_REFUSED,
+	KEY_NEVER_DONE
+};
 
 enum key_type {
 	TYPE_NONE,
@@ -33,7 +46,10 @@ enum key_type {
 	TYPE_NETWORKS,
 	TYPE_REDIRECT_CODE,
 	TYPE_TLS_VERSIONS,
-	TYPE_WORDS,
+	TYPE_CIPHERS,
+	TYPE_CURVES,
+	TYPE_TICKET_KEY,
+	TYPE_DH_SECRET,
 	TYPE_DIGITS,
 	TYPE_PATHS,
 	TYPE_ALGORITHM,
@@ -43,15 +59,18 @@ struct key {
 	const char *name;
 	enum key_class class;
 	enum key_type type;
-	size_t field; /* offset in struct config */
+	size_t field;    /* offset in struct config */
+	const char *why; /* it is never done */
 };
 
 static const struct key keys[] = {
 #define KEY_VALUE(name, type, field) \
-	{name, KEY_OBEYED, TYPE_##type, offsetof(struct config, field)},
-#define KEY(name, class) {name, KEY_##class, TYPE_NONE, 0},
+	{name, KEY_OBEYED, TYPE_##type, offsetof(struct config, field), NULL},
+#define KEY(name, class)     {name, KEY_##class, TYPE_NONE, 0, NULL},
+#define KEY_NEVER(name, why) {name, KEY_NEVER_DONE, TYPE_NONE, 0, why},
 #include "model/config_key.def"
 #undef KEY_VALUE
+#undef KEY_NEVER
 #undef KEY
 };
 
@@ -62,6 +81,7 @@ struct reading {
 	struct build *build;
 	struct config *config;
 	struct arena *arena; /* that lasts */
+	const struct config_map *map;
 	bool has_networks;
 };
 
@@ -119,6 +139,8 @@ void settings_default(struct config *config, struct arena *arena)
 				.stream_retry_timeout_ms = 600000,
 				.stream_tries = 3,
 				.stream_retry = true,
+				.ssl_session_timeout_ms = 600000,
+				.tls_record_bytes = 16 << 10,
 				.ignore_invalid_headers = true,
 				.generate_request_id = true,
 				.access_log = true,
@@ -307,12 +329,74 @@ static bool read_tls_versions(struct span text, void *field)
 	return true;
 }
 
-/* Letters, digits and the signs of cipher and curve lists: goes to a library as it is. */
-static bool read_words(struct span text, struct span *field)
+static bool read_ciphers(struct reading *reading, struct span text, struct span *field)
 {
-	if (!scalar_is_words(text))
+	if (cipher_judge_ciphers(reading->build->judge, text) != NULL)
 		return false;
 	*field = text;
+	return true;
+}
+
+static bool read_curves(struct reading *reading, struct span text, struct span *field)
+{
+	if (span_equals(text, S("auto"))) {
+		*field = S("");
+		return true;
+	}
+	if (cipher_judge_curves(reading->build->judge, text) != NULL)
+		return false;
+	*field = text;
+	return true;
+}
+
+/* Nothing of it may be said or kept but the key itself. */
+static bool read_ticket_key(struct reading *reading, struct span text, struct span *field)
+{
+	/* in groups of three bytes, the last of which is short of one */
+	enum { TEXT_BYTES = 108, ROOM = TEXT_BYTES / 4 * 3 };
+	unsigned char bytes[ROOM];
+	bool is_key = text.len == TEXT_BYTES && text.ptr[TEXT_BYTES - 1] == '=' &&
+		      text.ptr[TEXT_BYTES - 2] != '=' &&
+		      EVP_DecodeBlock(bytes, (const unsigned char *)text.ptr, TEXT_BYTES) == ROOM;
+
+	static_assert(ROOM - 1 == MODEL_TICKET_KEY_BYTES, "all of it");
+	if (is_key)
+		*field = arena_copy(reading->arena,
+				    span_make((const char *)bytes, MODEL_TICKET_KEY_BYTES));
+	explicit_bzero(bytes, sizeof(bytes));
+	return is_key;
+}
+
+static bool report_dh(const struct reading *reading, const char *what)
+{
+	diagnostics_add(reading->build->diagnostics, DIAGNOSTIC_BAD_SECRET, &reading->map->object,
+			S("data.ssl-dh-param"), "%s; DHE is not offered", what);
+	return true;
+}
+
+/* The Secret may come later: then all settings are read again. */
+static bool read_dh_secret(struct reading *reading, struct span text, struct span *field)
+{
+	struct span name = text;
+	struct span namespace = span_cut(&name, '/');
+	const struct secret *secret;
+	struct buf der = {0};
+	struct error err;
+
+	if (namespace.len == 0 || name.len == 0 || span_find(name, '/') != SIZE_MAX)
+		return false;
+	reading->build->dh_secret = arena_copy(reading->arena, text);
+	secret = (const struct secret *)store_find(reading->build->store, OBJECT_SECRET, namespace,
+						   name);
+	if (secret == NULL)
+		return report_dh(reading, "the Secret does not exist");
+	if (dh_parameters_read(pairs_find(&secret->data, S("dhparam.pem")), &der, &err) == 0) {
+		*field = arena_copy(reading->arena, buf_span(&der));
+	} else {
+		error_prefix(&err, "dhparam.pem of the Secret ");
+		report_dh(reading, err.text);
+	}
+	buf_fini(&der);
 	return true;
 }
 
@@ -374,8 +458,14 @@ static bool read_value(struct reading *reading, const struct key *key, struct sp
 		return read_redirect_code(text, field);
 	case TYPE_TLS_VERSIONS:
 		return read_tls_versions(text, field);
-	case TYPE_WORDS:
-		return read_words(text, field);
+	case TYPE_CIPHERS:
+		return read_ciphers(reading, text, field);
+	case TYPE_CURVES:
+		return read_curves(reading, text, field);
+	case TYPE_TICKET_KEY:
+		return read_ticket_key(reading, text, field);
+	case TYPE_DH_SECRET:
+		return read_dh_secret(reading, text, field);
 	case TYPE_DIGITS:
 		return read_digits(text, field);
 	case TYPE_PATHS:
@@ -406,7 +496,11 @@ static const char *accepted(enum key_type type)
 		[TYPE_NETWORKS] = "it takes addresses and networks with commas: \"10.0.0.0/8,::1\"",
 		[TYPE_REDIRECT_CODE] = "it takes a status from 300 to 308",
 		[TYPE_TLS_VERSIONS] = "it takes \"TLSv1.2\", \"TLSv1.3\" or both",
-		[TYPE_WORDS] = "it takes names with colons, as OpenSSL has them",
+		[TYPE_CIPHERS] = "it takes ciphers that OpenSSL has, with colons",
+		[TYPE_CURVES] = "it takes \"auto\", or curves that OpenSSL has, with colons",
+		[TYPE_TICKET_KEY] =
+			"it takes 80 bytes in base64: openssl rand -base64 80 | tr -d '\\n'",
+		[TYPE_DH_SECRET] = "it takes \"namespace/name\" of a Secret with dhparam.pem",
 		[TYPE_DIGITS] = "it takes whole seconds, for example \"31536000\"",
 		[TYPE_ALGORITHM] = "it takes round_robin, ewma or least_requests",
 		[TYPE_PATHS] = "it takes beginnings of paths with commas, each with a '/' first",
@@ -433,6 +527,17 @@ static void report_unknown(struct reading *reading, const struct config_map *map
 				"unknown; it has no effect");
 }
 
+/* What might be a key is not shown. */
+static void report_value(struct reading *reading, struct span field, const struct key *key,
+			 struct span value)
+{
+	const char *shown = key->type == TYPE_TICKET_KEY ? "the value" : diagnostic_quote(value);
+
+	diagnostics_add(reading->build->diagnostics, DIAGNOSTIC_BAD_VALUE, &reading->map->object,
+			field, "%s does not fit: %s; the default holds", shown,
+			accepted(key->type));
+}
+
 static bool is_switched_off(struct span text)
 {
 	bool on;
@@ -455,9 +560,12 @@ static void read_key(struct reading *reading, const struct config_map *map, stru
 	switch (key->class) {
 	case KEY_OBEYED:
 		if (!read_value(reading, key, text))
-			diagnostics_add(diagnostics, DIAGNOSTIC_BAD_VALUE, object, field,
-					"%s does not fit: %s; the default holds",
-					diagnostic_quote(pair->value), accepted(key->type));
+			report_value(reading, field, key, pair->value);
+		break;
+	case KEY_NEVER_DONE:
+		if (!is_switched_off(text))
+			diagnostics_add(diagnostics, DIAGNOSTIC_KEY_NEVER, object, field,
+					"has no effect: %s", key->why);
 		break;
 	case KEY_LATER:
 		diagnostics_add(diagnostics, DIAGNOSTIC_KEY_NOT_YET, object, field,
@@ -508,7 +616,8 @@ static void report_trust(const struct reading *reading, const struct config_map 
 
 void settings_read(struct build *build, const struct config_map *map, struct config *config)
 {
-	struct reading reading = {.build = build, .config = config, .arena = &build->lasting};
+	struct reading reading = {
+		.build = build, .config = config, .arena = &build->lasting, .map = map};
 	struct buf field = {0};
 
 	for (uint32_t i = 0; i < map->data.count; i++) {

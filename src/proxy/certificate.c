@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
-#include "proxy/policy/client_certificate.h"
+#include "proxy/tls_terms.h"
 #include "proxy/worker.h"
 #include "table/hash.h"
 
@@ -23,7 +23,7 @@ static_assert((int)TICKET_KEYS_MAX <= (int)TLS_TICKET_KEYS_MAX, "all of them fit
 struct certificate_key {
 	struct certificate_id ids[KINDS];
 	uint8_t digests[KINDS][32];
-	struct tls_tag clients; /* what is asked of them, and by whom they are verified */
+	struct tls_tag terms; /* of the host: what is asked of clients, and with which ciphers */
 };
 
 struct decoded {
@@ -54,6 +54,10 @@ static uint64_t hash_settings(const struct routes *routes)
 				    settings->ssl_session_tickets};
 	uint64_t hash = table_hash(span_make((const char *)switches, sizeof(switches)), 1);
 
+	hash = table_hash(span_make((const char *)&settings->tls_record_bytes,
+				    sizeof(settings->tls_record_bytes)),
+			  hash);
+	hash = hash_text(routes, settings->dh_parameters, hash);
 	hash = hash_text(routes, settings->ssl_ciphers, hash);
 	return hash_text(routes, settings->ssl_curves, hash);
 }
@@ -77,6 +81,7 @@ void certificate_store_on_routes(struct certificate_store *store)
 	const struct routes *routes = &store->worker->tables.routes.at[0]->routes;
 	uint64_t hash = hash_settings(routes);
 
+	tls_server_set_ticket_lifetime(store->server, routes->settings->ssl_session_timeout_s);
 	if (hash != store->settings_hash)
 		drop_all(store);
 	store->settings_hash = hash;
@@ -129,9 +134,9 @@ static enum tls_version version_of(unsigned versions, enum host_tls_version vers
 	return (versions & BIT(version)) != 0 ? TLS_VERSION_ANY : bound;
 }
 
-static enum tls_verify verify_of(const struct host_tls *clients)
+static enum tls_verify verify_of(const struct host_tls *host)
 {
-	switch (clients == NULL ? HOST_TLS_VERIFY_OFF : (enum host_tls_verify)clients->verify) {
+	switch (host == NULL ? HOST_TLS_VERIFY_OFF : (enum host_tls_verify)host->verify) {
 	case HOST_TLS_VERIFY_OFF:
 	case HOST_TLS_VERIFY_COUNT:
 		return TLS_VERIFY_OFF;
@@ -145,44 +150,60 @@ static enum tls_verify verify_of(const struct host_tls *clients)
 	return TLS_VERIFY_OFF;
 }
 
-/* What the host asks of clients; all that is needed for it is there. */
-static void set_clients(const struct certificate_store *store, const struct host_tls *clients,
+/* What the host asks of clients, where there is what they are judged by: else nobody is asked, and requests are
+ * refused. */
+static void set_clients(const struct certificate_store *store, const struct host_tls *host,
 			struct tls_settings *settings)
 {
 	struct certificate_match authorities;
 
-	settings->verify = verify_of(clients);
+	settings->verify = verify_of(host);
 	if (settings->verify == TLS_VERIFY_OFF)
 		return;
-	authorities = certificates_find(&store->worker->tables.certificates, clients->authorities);
+	authorities = certificates_find(&store->worker->tables.certificates, host->authorities);
+	if (authorities.record == NULL) {
+		settings->verify = TLS_VERIFY_OFF;
+		return;
+	}
 	settings->authorities = certificates_text(authorities.certificates,
 						  authorities.record->chain);
 	settings->revocations = certificates_text(authorities.certificates,
 						  authorities.record->revoked);
-	settings->verify_depth = clients->verify_depth;
+	settings->verify_depth = host->verify_depth;
+}
+
+/* The host's, or those that hold for everybody. */
+static struct table_span ciphers_of(const struct host_match *host)
+{
+	if (host->tls != NULL && host->tls->ciphers.len > 0)
+		return host->tls->ciphers;
+	return host->shard->routes.settings->ssl_ciphers;
 }
 
 static struct tls_context *decode(const struct certificate_store *store,
-				  const struct routes *routes,
+				  const struct host_match *host,
 				  const struct certificate_match *found,
-				  const struct host_tls *clients, const struct certificate_key *key,
-				  struct error *err)
+				  const struct certificate_key *key, struct error *err)
 {
 	unsigned char session_context[SHA256_DIGEST_LENGTH];
+	const struct routes *routes = &host->shard->routes;
 	const struct table_settings *from = routes->settings;
 	char ciphers[WORDS_MAX + 1];
 	char curves[WORDS_MAX + 1];
 	struct tls_identity identities[KINDS];
 	struct tls_settings settings = {
 		.identities = identities,
-		.ciphers = terminate(routes, from->ssl_ciphers, ciphers),
+		.ciphers = terminate(routes, ciphers_of(host), ciphers),
+		.client_prefers = host->tls != NULL && host->tls->client_prefers,
 		.groups = terminate(routes, from->ssl_curves, curves),
 		.version_min = version_of(from->tls_versions, HOST_TLS_1_2, TLS_VERSION_1_3),
 		.version_max = version_of(from->tls_versions, HOST_TLS_1_3, TLS_VERSION_1_2),
 		.alpn = BIT(TLS_ALPN_HTTP1) | (from->use_http2 ? BIT(TLS_ALPN_H2) : 0),
+		.dh_parameters = routes_text(routes, from->dh_parameters),
+		.record_bytes = from->tls_record_bytes,
 		.tickets = from->ssl_session_tickets != 0,
 		.session_context = {(const char *)session_context, sizeof(session_context)},
-		.tag = key->clients,
+		.tag = key->terms,
 	};
 
 	hash_context(store, key, session_context);
@@ -195,7 +216,7 @@ static struct tls_context *decode(const struct certificate_store *store,
 			.key = certificates_text(found[kind].certificates, found[kind].record->key),
 		};
 	}
-	set_clients(store, clients, &settings);
+	set_clients(store, host->tls, &settings);
 	return tls_context_new_server(&settings, err);
 }
 
@@ -214,13 +235,13 @@ static struct tls_context *keep(struct certificate_store *store, const struct ce
 	return context;
 }
 
-/* The context of these certificates, decoded before or now; NULL: they cannot be used. clients: the host whose clients
- * are asked as it says; NULL: they are not. */
-static struct tls_context *get(struct certificate_store *store, const struct routes *routes,
-			       const struct certificate_match *found,
-			       const struct host_tls *clients)
+/* The context of the host with these certificates, which may be those of another, decoded before or now; NULL: they
+ * cannot be used. */
+static struct tls_context *get(struct certificate_store *store, const struct host_match *host,
+			       const struct certificate_match *found)
 {
 	struct certificate_key key = {0};
+	struct tls_terms terms;
 	struct tls_context *context;
 	struct map_entry *entry;
 	struct error err;
@@ -232,8 +253,8 @@ static struct tls_context *get(struct certificate_store *store, const struct rou
 		memcpy(key.digests[kind], found[kind].record->digest, sizeof(key.digests[kind]));
 	}
 	/* without authorities nobody is asked, and requests are refused */
-	if (!client_certificate_tag(&store->worker->tables.certificates, clients, &key.clients))
-		clients = NULL;
+	(void)tls_terms_of(&store->worker->tables.certificates, host->tls, &terms);
+	key.terms = tls_terms_tag(&terms);
 	entry = map_find(&store->by_key, span_make((const char *)&key, sizeof(key)));
 	if (entry != NULL) {
 		struct decoded *decoded = container_of(entry, struct decoded, by_key);
@@ -242,7 +263,7 @@ static struct tls_context *get(struct certificate_store *store, const struct rou
 		list_add_last(&store->used, &decoded->used);
 		return decoded->context;
 	}
-	context = decode(store, routes, found, clients, &key, &err);
+	context = decode(store, host, found, &key, &err);
 	if (context != NULL)
 		return keep(store, &key, context);
 	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));
@@ -280,9 +301,9 @@ static struct tls_context *choose(void *owner, const struct tls_hello *hello, en
 		return NULL;
 	}
 	if (host.tls != NULL && find_all(tables, host.tls, found))
-		context = get(store, &host.shard->routes, found, host.tls);
+		context = get(store, &host, found);
 	if (context == NULL && other.tls != NULL && find_all(tables, other.tls, found))
-		context = get(store, &other.shard->routes, found, host.tls);
+		context = get(store, &host, found);
 	return context;
 }
 

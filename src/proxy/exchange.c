@@ -12,6 +12,7 @@
 #include "proxy/policy/client_certificate.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/policy/https_redirect.h"
+#include "proxy/policy/same_ciphers.h"
 #include "proxy/record.h"
 #include "proxy/response_out.h"
 #include "proxy/tunnel.h"
@@ -226,7 +227,7 @@ static void find_route(struct exchange *exchange)
 		return;
 	}
 	exchange->policy = &match.shard->routes.policies[match.route->policy];
-	if (client_certificate_refuses(exchange))
+	if (client_certificate_refuses(exchange) || same_ciphers_refuses(exchange))
 		return;
 	if (match.add_slash)
 		redirect_to_slash(exchange);

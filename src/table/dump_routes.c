@@ -64,6 +64,8 @@ static const struct field settings_fields[] = {
 	SWITCH(table_settings, use_http2, "useHttp2"),
 	NUMBER(table_settings, tls_versions, "tlsVersions"),
 	NUMBER(table_settings, redirect_status, "redirectStatus"),
+	NUMBER(table_settings, tls_record_bytes, "tlsRecordBytes"),
+	NUMBER(table_settings, ssl_session_timeout_s, "sslSessionTimeoutS"),
 	NUMBER(table_settings, http2_streams, "http2Streams"),
 	NUMBER(table_settings, host_seed, "hostSeed"),
 };
@@ -142,6 +144,7 @@ static void dump_settings(struct json *json, const struct routes *routes)
 		    sizeof(settings_fields) / sizeof(settings_fields[0]));
 	json_text(json, "sslCiphers", routes_text(routes, settings->ssl_ciphers));
 	json_text(json, "sslCurves", routes_text(routes, settings->ssl_curves));
+	json_number(json, "dhParametersBytes", settings->dh_parameters.len);
 	json_text(json, "hsts", routes_text(routes, settings->hsts));
 }
 
@@ -373,6 +376,10 @@ static void dump_tls(struct json *json, const struct routes *routes, const struc
 	if (!certificate_id_is_none(tls->certificates[0]) ||
 	    !certificate_id_is_none(tls->certificates[1]))
 		json_text(json, "certificate", routes_text(routes, tls->secret));
+	if (tls->ciphers.len > 0)
+		json_text(json, "ciphers", routes_text(routes, tls->ciphers));
+	if (tls->client_prefers)
+		json_text(json, "cipherOrder", S("client"));
 	if (tls->verify == HOST_TLS_VERIFY_OFF && !tls->refuses)
 		return;
 	json_open_object(json, "clients", JSON_LINE);

@@ -9,7 +9,7 @@
 
 /* Elements lie side by side at multiples of 16: their sizes and their alignment are the format. Where a
  * struct had padding, bytes that nobody set would be in the segment. */
-static_assert(sizeof(struct table_settings) == 120, "layout");
+static_assert(sizeof(struct table_settings) == 136, "layout");
 static_assert(sizeof(struct ip_network) == 17, "layout");
 static_assert(sizeof(struct host_bucket) == 8, "layout");
 static_assert(sizeof(struct host_record) == 20, "layout");
@@ -23,7 +23,7 @@ static_assert(sizeof(struct ring_point) == 8, "layout");
 static_assert(sizeof(struct template_part) == 12, "layout");
 static_assert(sizeof(struct ticket_key) == 80, "layout");
 static_assert(sizeof(struct certificate_record) == 80, "layout");
-static_assert(sizeof(struct host_tls) == 112, "layout");
+static_assert(sizeof(struct host_tls) == 128, "layout");
 static_assert(sizeof(struct upstream_tls) == 96, "layout");
 static_assert((int)ROUTES_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
 static_assert((int)ENDPOINTS_SECTION_COUNT <= TABLE_SECTIONS_MAX, "layout");
@@ -41,9 +41,11 @@ const struct table_layout
 							[ROUTES_SETTINGS] =
 								{"settings",
 								 sizeof(struct table_settings),
-								 3,
+								 4,
 								 {TEXT(table_settings, ssl_ciphers),
 								  TEXT(table_settings, ssl_curves),
+								  TEXT(table_settings,
+								       dh_parameters),
 								  TEXT(table_settings, hsts)}},
 							[ROUTES_NETWORKS] =
 								{"networks",

@@ -37,6 +37,8 @@ enum routes_section {
 	ROUTES_SECTION_COUNT
 };
 
+enum { TABLE_RECORD_BYTES_MIN = 1024, TABLE_RECORD_BYTES_MAX = 16384 };
+
 /* What holds for the whole worker: ConfigMap keys and flags. Durations in milliseconds. */
 struct table_settings {
 	uint32_t client_header_timeout_ms;
@@ -74,12 +76,17 @@ struct table_settings {
 	uint8_t use_proxy_protocol; /* every connection of a client begins with a PROXY header */
 	uint8_t stream_retry;       /* another endpoint is tried where one cannot be connected to */
 	uint8_t use_http2;
-	uint8_t tls_versions;          /* BIT(enum host_tls_version), at least one */
-	uint16_t redirect_status;      /* of a redirect to https: 300 … 308 */
-	uint32_t http2_streams;        /* a client may have open at once, at least 1 */
-	uint32_t host_seed;            /* of the hash of hosts, the same in every shard of a set */
-	struct table_span ssl_ciphers; /* of TLS 1.2, in OpenSSL's words; empty: the default */
-	struct table_span ssl_curves;  /* likewise, "X25519:P-256" */
+	uint8_t tls_versions;     /* BIT(enum host_tls_version), at least one */
+	uint16_t redirect_status; /* of a redirect to https: 300 … 308 */
+	uint16_t
+		tls_record_bytes; /* plaintext of a TLS record at most: TABLE_RECORD_BYTES_MIN to … MAX; 0: the latter */
+	uint16_t reserved;
+	uint32_t ssl_session_timeout_s; /* how long a session may be resumed; 0: ten minutes */
+	uint32_t http2_streams;         /* a client may have open at once, at least 1 */
+	uint32_t host_seed;             /* of the hash of hosts, the same in every shard of a set */
+	struct table_span ssl_ciphers;  /* of TLS 1.2, in OpenSSL's words; empty: the default */
+	struct table_span ssl_curves;   /* likewise, "X25519:P-256" */
+	struct table_span dh_parameters; /* DER; empty: no DHE */
 	struct table_span
 		hsts; /* value of Strict-Transport-Security; empty: the field is not sent */
 };
@@ -100,16 +107,19 @@ struct host_tls {
 		[2]; /* by kind, ECDSA and RSA; none: those of the host for everything else */
 	struct certificate_id authorities; /* of clients; none: HOST_TLS_VERIFY_OFF */
 	struct certificate_id
-		client_policy;     /* equal where the same is asked for, of the same; likewise */
-	struct table_span secret;  /* "namespace/name" of the first, for people */
-	struct table_span ciphers; /* of TLS 1.2; empty: those of the settings */
+		client_policy; /* equal where the same is asked for, of the same; likewise */
+	struct certificate_id
+		cipher_policy; /* equal where ciphers and client_prefers are; none: the settings' */
+	struct table_span secret;          /* "namespace/name" of the first, for people */
+	struct table_span ciphers;         /* of TLS 1.2; empty: those of the settings */
 	struct table_span subject_pattern; /* that the subject of a client must match; empty: any */
 	struct table_span error_page;      /* where clients go instead of 400; empty: nowhere */
 	uint8_t verify;                    /* enum host_tls_verify */
 	uint8_t verify_depth;     /* 1 … TABLE_VERIFY_DEPTH_MAX; 0 with HOST_TLS_VERIFY_OFF */
 	uint8_t pass_certificate; /* 1: to endpoints */
 	uint8_t refuses;          /* 1: nobody gets in */
-	uint8_t reserved[12];     /* zero */
+	uint8_t client_prefers;   /* 1: the order of ciphers is the client's */
+	uint8_t reserved[11];     /* zero */
 };
 
 /* How the client of a route is treated and the endpoint spoken to. Shared by routes that agree. */

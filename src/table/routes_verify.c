@@ -67,6 +67,11 @@ static int verify_settings(const struct routes *routes, struct error *err)
 	    settings->http2_streams == 0 || settings->proxy_header_timeout_ms == 0 ||
 	    settings->stream_idle_timeout_ms == 0)
 		return error_set(err, "a value of the settings is out of range");
+	if (settings->tls_record_bytes != 0 &&
+	    (settings->tls_record_bytes < TABLE_RECORD_BYTES_MIN ||
+	     settings->tls_record_bytes > TABLE_RECORD_BYTES_MAX))
+		return error_set(err, "records of %u bytes are out of range",
+				 settings->tls_record_bytes);
 	return 0;
 }
 
@@ -81,6 +86,15 @@ static bool is_client_policy(const struct host_tls *tls)
 	       (tls->verify_depth != 0) == asks && tls->verify_depth <= TABLE_VERIFY_DEPTH_MAX;
 }
 
+/* A policy of ciphers is named where there is one. */
+static bool is_cipher_policy(const struct host_tls *tls)
+{
+	bool has_own = tls->ciphers.len > 0 || tls->client_prefers != 0;
+
+	return tls->client_prefers <= 1 && certificate_id_is_none(tls->cipher_policy) != has_own &&
+	       tls->ciphers.len <= TABLE_WORDS_BYTES_MAX;
+}
+
 static int verify_tls(const struct routes *routes, struct error *err)
 {
 	for (uint32_t i = 0; i < routes->tls_count; i++) {
@@ -90,6 +104,8 @@ static int verify_tls(const struct routes *routes, struct error *err)
 			return error_set(err, "reserved bytes of tls[%u] are not zero", i);
 		if (!is_client_policy(tls))
 			return error_set(err, "tls[%u] asks clients for what makes no sense", i);
+		if (!is_cipher_policy(tls))
+			return error_set(err, "tls[%u] has ciphers without a policy", i);
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTPS: which certificate a client gets, what is redirected, and what changes while it runs."""
+import base64
 import re
 import socket
 import ssl
@@ -7,6 +8,8 @@ import subprocess
 
 import pytest
 
+from world import http2
+from world.backend import plain
 from world.certificates import Certificate, secret
 from world.client import Connection
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
@@ -46,6 +49,13 @@ def connect(ingot, name, authority=None, made=None, **settings):
 def get(ingot, host, target="/", authority=None, **more):
     with connect(ingot, host, authority, **more) as client:
         return client.request(target, host)
+
+
+def resumes(ingot, name, made, session):
+    plain = socket.create_connection(("127.0.0.1", ingot.https_port), 5)
+    with Connection.over(made.wrap_socket(plain, server_hostname=name, session=session)) as client:
+        assert client.request("/", name).status == 200
+        return client.sock.session_reused
 
 
 def served_names(ingot, name, **settings):
@@ -239,11 +249,48 @@ def test_a_version_that_is_switched_off_is_refused(ingot, pod):
     assert served_names(ingot, "shop.example")[0] == {"shop.example"}
 
 
-def test_a_protocol_that_is_not_spoken_is_refused(ingot, pod):
+@pytest.mark.parametrize("offered", ["imap", "acme-tls/1", "http/1.0", "H2"])
+def test_a_protocol_that_is_not_spoken_is_refused(ingot, pod, offered):
     ingot.serve(shop(pod))
 
     with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL|no application protocol"):
-        served_names(ingot, "shop.example", alpn=("imap",))
+        served_names(ingot, "shop.example", alpn=(offered,))
+
+
+def s_client(ingot, *options):
+    return subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{ingot.https_port}", *options],
+                          input=b"", capture_output=True, timeout=10, check=False)
+
+
+@pytest.mark.parametrize("name", ["shop.example.", "SHOP.Example"])
+def test_a_name_is_levelled(ingot, pod, name):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    assert b"subject=CN = shop.example" in s_client(ingot, "-servername", name).stdout
+
+
+@pytest.mark.parametrize("name", ["shop example", "shop/example", "*.example", "sh\u00f6p.example", "."])
+def test_a_name_that_is_none_gets_no_certificate(ingot, pod, name):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    said = s_client(ingot, "-servername", name)
+
+    assert b"BEGIN CERTIFICATE" not in said.stdout
+    assert b"alert" in said.stderr
+
+
+def record(kind, content):
+    return bytes([kind, 3, 1]) + len(content).to_bytes(2) + content
+
+
+def test_a_hello_beyond_16_kib_is_not_waited_for(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    hello = b"\x01" + (40_000).to_bytes(3) + b"\x03\x03" + bytes(40_000 - 2)
+    sent = [record(22, hello[at:at + 16_000]) for at in range(0, 32_000, 16_000)]
+    with Connection(("127.0.0.1", ingot.https_port)) as client:
+        client.send(*sent)      # the rest of it never comes
+
+        client.reader.rest()    # an alert, or nothing; the end, long before the time of handshakes is over
 
 
 def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
@@ -253,6 +300,127 @@ def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
         client.reader.rest()    # an alert, or nothing; the end
 
     assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+
+
+# ------------------------------------------------------------------ ciphers of a host
+
+OLD = ssl.TLSVersion.TLSv1_2
+AES128, AES256 = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"
+OWN, PLAIN = "own.example", "plain.example"
+
+
+@pytest.fixture
+def both():
+    """One certificate for two hosts: by it alone a client may take one for the other."""
+    return secret("both", Certificate(OWN, PLAIN))
+
+
+def host(pod, name, **annotations):
+    """annotations: ssl-*, written with _ for -."""
+    notes = {"nginx.ingress.kubernetes.io/ssl-" + key.replace("_", "-"): value
+             for key, value in annotations.items()}
+    return shop(pod, name, "both", name.split(".")[0], annotations=notes)
+
+
+def old_context(*ciphers, **more):
+    made = context(maximum_version=OLD, **more)
+    made.set_ciphers(":".join(ciphers))
+    return made
+
+
+def cipher_of(ingot, name, *ciphers):
+    with connect(ingot, name, made=old_context(*ciphers)) as client:
+        return client.sock.cipher()[0]
+
+
+def test_a_host_has_ciphers_of_its_own(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    assert cipher_of(ingot, OWN, AES128, AES256) == AES256
+    assert cipher_of(ingot, PLAIN, AES128, AES256) == AES128
+    with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE|handshake failure"):
+        cipher_of(ingot, OWN, AES128)
+
+
+def test_the_order_of_ciphers_can_be_the_clients(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, prefer_server_ciphers="false"), host(pod, PLAIN))
+
+    assert cipher_of(ingot, OWN, AES256, AES128) == AES256
+    assert cipher_of(ingot, PLAIN, AES256, AES128) == AES128
+
+
+def test_ciphers_that_do_not_exist_leave_those_of_the_config_map(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl-ciphers": AES256})
+    ingot.serve(both, host(pod, OWN, ciphers="NO-SUCH-CIPHER"))
+
+    assert cipher_of(ingot, OWN, AES128, AES256) == AES256
+    assert "IGT1205" in ingot.said()
+
+
+@pytest.mark.parametrize("key, value", [("ssl-ciphers", "NO-SUCH-CIPHER"), ("ssl-ciphers", "eNULL:@SECLEVEL=0"),
+                                        ("ssl-ecdh-curve", "no-such-curve")])
+def test_a_bad_list_in_the_config_map_closes_nothing(make_ingot, pod, both, key, value):
+    ingot = make_ingot(tls=True, config={key: value})
+    ingot.serve(both, host(pod, PLAIN))
+
+    assert served_names(ingot, PLAIN)[0] == {OWN, PLAIN}
+    assert "IGT8102" in ingot.said()
+
+
+def test_the_curves_of_the_original_are_ours(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl-ecdh-curve": "auto"})
+    ingot.serve(both, host(pod, PLAIN))
+
+    assert served_names(ingot, PLAIN)[0] == {OWN, PLAIN}
+    assert "IGT8102" not in ingot.said()
+
+
+@pytest.mark.parametrize("name, asked", [(OWN, PLAIN), (PLAIN, OWN), (None, OWN), ("nobody.example", OWN)])
+def test_a_connection_with_the_ciphers_of_another_host_is_421(ingot, pod, both, name, asked):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    with connect(ingot, name) as client:
+        assert client.request("/", asked).status == 421
+    assert pod.requests == []
+    assert get(ingot, asked).status == 200
+
+
+def test_a_connection_with_the_same_ciphers_is_good_for_another_host(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN, ciphers=AES256))
+
+    with connect(ingot, OWN) as client:
+        assert client.request("/", PLAIN).status == 200
+
+
+def test_over_http_2_one_stream_is_misdirected_and_the_connection_goes_on(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN, ciphers=AES256), host(pod, PLAIN))
+
+    with http2.Client(("127.0.0.1", ingot.https_port), context(alpn=("h2",)), PLAIN) as client:
+        assert client.get(PLAIN).status == 200
+        assert client.get(OWN).status == 421
+        assert client.get(PLAIN).status == 200
+
+
+def test_ciphers_that_change_end_no_connection(ingot, pod, both):
+    ingot.serve(both, host(pod, OWN), host(pod, PLAIN))
+    with connect(ingot, OWN) as client:
+        assert client.request("/", OWN).status == 200
+
+        ingot.apply(host(pod, OWN, ciphers=AES256))
+
+        assert client.request("/", OWN).status == 200
+
+
+def test_a_ticket_does_not_resume_under_other_ciphers(make_ingot, pod, both):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true"})
+    ingot.serve(both, host(pod, OWN, prefer_server_ciphers="false"), host(pod, PLAIN))
+    made = context(maximum_version=OLD)
+    with connect(ingot, PLAIN, made=made) as client:
+        client.request("/", PLAIN)
+        session = client.sock.session
+
+    assert resumes(ingot, PLAIN, made, session)
+    assert not resumes(ingot, OWN, made, session)
 
 
 # ------------------------------------------------------------------ redirects and HSTS
@@ -389,3 +557,88 @@ def test_a_ticket_of_one_host_does_not_resume_on_another(make_ingot, pods):
                                           session=session)) as client:
         assert client.request("/", "b.example").pod == "b"
         assert not client.sock.session_reused
+
+
+def ticket_of(ingot, name, made):
+    with connect(ingot, name, made=made) as client:
+        assert client.request("/", name).status == 200
+        return client.sock.session
+
+
+def test_one_ticket_key_makes_the_tickets_of_one_instance_good_at_another(make_ingot, pod):
+    key = base64.b64encode(bytes(range(80))).decode()
+    serving = [secret("shop-tls", Certificate("shop.example")), shop(pod)]
+    config = {"ssl_session_tickets": "true", "ssl_session_ticket_key": key}
+    first, second = (make_ingot(tls=True, config=config).serve(*serving) for _ in range(2))
+    made = old_context(AES128)
+    session = ticket_of(first, "shop.example", made)
+
+    assert resumes(second, "shop.example", made, session)
+    second.apply(config_map(ssl_session_tickets="true"))
+    assert not resumes(second, "shop.example", made, session)
+    for ingot in first, second:
+        assert key[:20] not in ingot.said()
+
+
+def test_a_session_is_resumable_as_long_as_the_config_map_says(make_ingot, pod):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true", "ssl_session_timeout": "2h"})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+
+    assert ticket_of(ingot, "shop.example", old_context(AES128)).ticket_lifetime_hint == 7200
+
+
+def dh_secret(bits_group):
+    pem = subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt",
+                          f"group:{bits_group}"], capture_output=True, check=True).stdout.decode()
+    return secret("dh", **{"dhparam.pem": pem})
+
+
+def test_dhe_is_spoken_once_there_are_parameters(ingot, pod):
+    dhe = "DHE-RSA-AES128-GCM-SHA256"
+    ingot.serve(secret("shop-tls", Certificate("shop.example", key="rsa")), shop(pod),
+                config_map(ssl_dh_param="shop/dh"))
+    with pytest.raises(ssl.SSLError):
+        cipher_of(ingot, "shop.example", dhe)
+
+    ingot.apply(dh_secret("ffdhe2048"))
+
+    assert cipher_of(ingot, "shop.example", dhe) == dhe
+
+
+def record_lengths(received):
+    """Of records of application data."""
+    lengths, at = [], 0
+    while at + 5 <= len(received):
+        length = int.from_bytes(received[at + 3:at + 5])
+        if received[at] == 23:
+            lengths.append(length)
+        at += 5 + length
+    return lengths
+
+
+def test_records_are_as_short_as_the_config_map_says(make_ingot, pods):
+    (pod,) = pods("a", answer=plain("x" * 50_000))
+    ingot = make_ingot(tls=True, config={"ssl_buffer_size": "4k"})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context().wrap_bio(incoming, outgoing, server_hostname="shop.example")
+    received = bytearray()
+
+    with socket.create_connection(("127.0.0.1", ingot.https_port), 5) as wire:
+        def until(step):
+            while True:
+                try:
+                    return step()
+                except ssl.SSLWantReadError:
+                    wire.sendall(outgoing.read())
+                    more = wire.recv(65536)
+                    received.extend(more)
+                    incoming.write(more)
+
+        until(tls.do_handshake)
+        tls.write(b"GET / HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+        got = 0
+        while got < 50_000:
+            got += len(until(lambda: tls.read(65536)))
+
+    assert 4096 < max(record_lengths(received)) <= 4096 + 256

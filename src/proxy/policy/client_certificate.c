@@ -7,27 +7,8 @@
 #include "proxy/exchange.h"
 #include "proxy/pattern_store.h"
 #include "proxy/policy/https_redirect.h"
+#include "proxy/tls_terms.h"
 #include "proxy/worker.h"
-
-static_assert(sizeof(((struct tls_tag *)0)->bytes) == 2 * sizeof(struct certificate_id),
-	      "two halves");
-
-bool client_certificate_tag(const struct shards *certificates, const struct host_tls *host,
-			    struct tls_tag *tag)
-{
-	struct certificate_match authorities;
-
-	*tag = (struct tls_tag){0};
-	if (host == NULL || host->verify == HOST_TLS_VERIFY_OFF)
-		return true;
-	authorities = certificates_find(certificates, host->authorities);
-	if (authorities.record == NULL)
-		return false;
-	memcpy(tag->bytes, &host->client_policy, sizeof(host->client_policy));
-	memcpy(tag->bytes + sizeof(host->client_policy), authorities.record->digest,
-	       sizeof(tag->bytes) - sizeof(host->client_policy));
-	return true;
-}
 
 /* NULL: the host says nothing about TLS. */
 static const struct host_tls *host_of(const struct exchange *exchange)
@@ -47,11 +28,14 @@ static const struct transport *client_of(const struct exchange *exchange)
 static bool is_judged(const struct exchange *exchange, const struct host_tls *host)
 {
 	struct transport_tls facts;
-	struct tls_tag tag;
+	struct tls_terms opened_under;
+	struct tls_terms terms;
 
-	return transport_tls(client_of(exchange), &facts) &&
-	       client_certificate_tag(&exchange->worker->tables.certificates, host, &tag) &&
-	       tls_tag_equals(tls_context_tag(facts.context), tag);
+	if (!transport_tls(client_of(exchange), &facts) ||
+	    !tls_terms_of(&exchange->worker->tables.certificates, host, &terms))
+		return false;
+	opened_under = tls_terms_from_tag(tls_context_tag(facts.context));
+	return tls_terms_same_clients(&opened_under, &terms);
 }
 
 static bool answer(struct exchange *exchange, enum fault fault)

@@ -5,18 +5,10 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "http/h1_write.h"
-#include "io/tls_context.h"
-#include "table/shards.h"
 
 struct exchange;
-
-/* What a connection was opened under: what the host asked for then, and of whom. All zero: nothing. False: it
- * asks, and its authorities are not in the table. */
-bool client_certificate_tag(const struct shards *certificates, const struct host_tls *host,
-			    struct tls_tag *tag);
 
 /* Answers where the host asks and the client does not satisfy it. The route is known. False: the request goes on. */
 bool client_certificate_refuses(struct exchange *exchange);

@@ -281,6 +281,46 @@ static void hosts_that_ask_the_same_of_clients_have_one_policy(void **state)
 	(void)state;
 }
 
+static struct certificate_id ciphers_of(const struct compiled *table, const char *host)
+{
+	return tls_of(table, host)->cipher_policy;
+}
+
+static void hosts_with_the_same_ciphers_have_one_policy(void **state)
+{
+	struct compiler *compiler = compiler_new(NULL);
+	struct model *model = given_model("a.example Prefix / -> a:80\n"
+					  "b.example Prefix / -> a:80\n"
+					  "c.example Prefix / -> a:80\n"
+					  "d.example Prefix / -> a:80\n"
+					  "e.example Prefix / -> a:80");
+	struct compiled *table;
+
+	model_host_of(model, "a.example")->ciphers = S("HIGH");
+	model_host_of(model, "b.example")->ciphers = S("HIGH");
+	model_host_of(model, "b.example")->client.refuses = true;
+	model_host_of(model, "c.example")->ciphers = S("HIGH");
+	model_host_of(model, "c.example")->client_prefers = true;
+	model_host_of(model, "d.example")->client_prefers = true;
+	table = compiled(compiler, model, 1);
+
+	assert_int_equal(certificate_id_compare(ciphers_of(table, "a.example"),
+						ciphers_of(table, "b.example")),
+			 0);
+	assert_int_not_equal(certificate_id_compare(ciphers_of(table, "a.example"),
+						    ciphers_of(table, "c.example")),
+			     0);
+	assert_int_not_equal(certificate_id_compare(ciphers_of(table, "c.example"),
+						    ciphers_of(table, "d.example")),
+			     0);
+	assert_false(certificate_id_is_none(ciphers_of(table, "d.example")));
+	assert_null(tls_of(table, "e.example"));
+	compiled_end(table);
+	given_model_end(model);
+	compiler_free(compiler);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +333,7 @@ int main(void)
 		cmocka_unit_test(a_route_of_no_ingress_has_row_zero_and_no_object),
 		cmocka_unit_test(equal_models_make_equal_bytes),
 		cmocka_unit_test(hosts_that_ask_the_same_of_clients_have_one_policy),
+		cmocka_unit_test(hosts_with_the_same_ciphers_have_one_policy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

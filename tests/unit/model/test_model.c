@@ -62,8 +62,10 @@ static const char annotations[] =
 static const char keys[] =
 #define KEY_VALUE(name, type, field) name "\n"
 #define KEY(name, class)             name "\n"
+#define KEY_NEVER(name, why)         name "\n"
 #include "model/config_key.def"
 #undef KEY_VALUE
+#undef KEY_NEVER
 #undef KEY
 	;
 

@@ -42,6 +42,9 @@ static const struct corruption corruptions[] = {
 	{SETTING(use_proxy_protocol), 2, "switch"},
 	{SETTING(proxy_header_timeout_ms), 0, "out of range"},
 	{SETTING(stream_idle_timeout_ms), 0, "out of range"},
+	{SETTING(tls_record_bytes), TABLE_RECORD_BYTES_MIN - 1, "out of range"},
+	{SETTING(tls_record_bytes), TABLE_RECORD_BYTES_MAX + 1, "out of range"},
+	{SETTING(dh_parameters.len), 4096, "text outside"},
 	{SETTING(tls_versions), 0, "out of range"},
 	{SETTING(redirect_status), 299, "out of range"},
 	{SETTING(http2_streams), 0, "out of range"},
@@ -119,7 +122,7 @@ static void a_field_that_is_wrong_is_refused_and_named(void **state)
 
 #define TLS(field) CORRUPT(ROUTES_TLS, host_tls, 0, field)
 
-/* One host that asks clients for certificates. */
+/* One host that asks clients for certificates, and takes their order of ciphers. */
 static void given_tls_bytes(struct buf *out)
 {
 	const struct host_tls tls = {
@@ -127,6 +130,8 @@ static void given_tls_bytes(struct buf *out)
 		.client_policy = {{3, 4}},
 		.verify = HOST_TLS_VERIFY_ON,
 		.verify_depth = 1,
+		.cipher_policy = {{5, 0}},
+		.client_prefers = 1,
 	};
 	const struct table_stamp stamp = given_stamp(0, 1);
 	struct routes_builder builder;
@@ -148,6 +153,10 @@ static void what_a_host_asks_of_clients_makes_sense(void **state)
 		{TLS(pass_certificate), 2, "makes no sense"},
 		{TLS(refuses), 2, "makes no sense"},
 		{TLS(reserved[0]), 1, "reserved"},
+		{TLS(client_prefers), 0, "without a policy"},
+		{TLS(client_prefers), 2, "without a policy"},
+		{TLS(cipher_policy.words[0]), 0, "without a policy"},
+		{TLS(ciphers.len), 4096, "text outside"},
 		{TLS(subject_pattern.len), 4096, "text outside"},
 		{TLS(error_page.len), 4096, "text outside"},
 		{HOST(0, tls), 1, "names no tls"},
