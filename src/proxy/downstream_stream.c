@@ -70,8 +70,7 @@ static void free_stream(struct downstream_stream *stream)
 
 static void note(struct downstream_stream *stream)
 {
-	if (list_is_empty(&stream->moved))
-		list_add_last(&stream->connection->moved, &stream->moved);
+	h2_wire_note(&stream->connection->wire, &stream->moved);
 }
 
 void downstream_stream_on_head(void *owner, struct h2_stream *h2, enum fault fault)

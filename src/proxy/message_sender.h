@@ -81,6 +81,12 @@ static inline bool message_sender_is_pending(const struct message_sender *sender
 	       (sender->stream != NULL && sender->last && !sender->stream->local_ended);
 }
 
+/* Bytes that went, to the last. */
+static inline uint64_t message_sender_sent(const struct message_sender *sender)
+{
+	return sender->stream != NULL ? sender->stream->wire_sent_bytes : sender->sent;
+}
+
 /* Not a byte has gone anywhere: the message may be replaced by another. */
 static inline bool message_sender_is_untouched(const struct message_sender *sender)
 {

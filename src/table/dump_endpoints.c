@@ -42,7 +42,7 @@ void dump_upstream(struct json *json, const char *key, const struct shards *shar
 	json_number(json, "id", id);
 	json_number(json, "incarnation", upstream->incarnation);
 	json_text(json, "name", endpoints_text(endpoints, upstream->name));
-	json_text(json, "protocol", S("http1"));
+	json_text(json, "protocol", upstream->protocol == UPSTREAM_HTTP2 ? S("http2") : S("http1"));
 	json_text(json, "algorithm", S("round_robin"));
 	if (upstream->tls != TABLE_NONE)
 		dump_tls(json, endpoints, &endpoints->tls[upstream->tls]);

@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "http/h1_write.h"
 #include "io/tls_context.h"
 #include "table/shards.h"
 
 struct exchange;
+struct head_out;
 
 /* What a connection was opened under: what the host asked for then, and of whom. All zero: nothing. False: it
  * asks, and its authorities are not in the table. */
@@ -22,4 +22,4 @@ bool client_certificate_tag(const struct shards *certificates, const struct host
 bool client_certificate_refuses(struct exchange *exchange);
 
 /* ssl-client-verify and its kin, where the host asks. */
-void client_certificate_write(struct exchange *exchange, struct h1_writer *writer);
+void client_certificate_write(struct exchange *exchange, struct head_out *out);

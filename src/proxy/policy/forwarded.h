@@ -7,9 +7,9 @@
 
 #include "base/ip.h"
 #include "base/span.h"
-#include "http/h1_write.h"
 
 struct exchange;
+struct head_out;
 
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
@@ -41,4 +41,4 @@ void forwarded_find_request_id(struct exchange *exchange);
 
 /* X-Request-ID, X-Real-IP, X-Forwarded-* and their kin. */
 void forwarded_write(struct exchange *exchange, const struct forwarded *forwarded,
-		     struct h1_writer *writer);
+		     struct head_out *out);
