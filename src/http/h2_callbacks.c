@@ -364,11 +364,19 @@ static void on_local_end(struct h2_session *session, struct h2_stream *stream)
 		h2_reset(stream, H2_NO_ERROR);
 }
 
+static bool has_window(const struct h2_session *session, int32_t id)
+{
+	return nghttp2_session_get_remote_window_size(session->ng) > 0 &&
+	       nghttp2_session_get_stream_remote_window_size(session->ng, id) > 0;
+}
+
 static void on_message_sent(struct h2_session *session, const nghttp2_frame *frame)
 {
 	struct h2_stream *stream = h2_session_stream(session, frame->hd.stream_id);
 
 	h2_abuse_sent(&session->abuse);
+	if (frame->hd.type == NGHTTP2_DATA && has_window(session, frame->hd.stream_id))
+		h2_abuse_sent_within_windows(&session->abuse);
 	if (stream == NULL)
 		return;
 	stream->wire_sent_bytes += H2_FRAME_HEAD_BYTES + frame->hd.length;

@@ -93,6 +93,17 @@ static void put_connection(struct head_out *out)
 	}
 }
 
+/* A stream may end with its head. A client of HTTP/1.1 has to be told that there is no body, where the response could
+ * have one. */
+static bool is_empty(const struct exchange *exchange)
+{
+	const struct response_head *response = &exchange->response;
+
+	return response->framing == BODY_NONE && response->status >= 200 &&
+	       response->status != 204 && response->status != 304 &&
+	       exchange->request.method_id != METHOD_HEAD;
+}
+
 /* Content-Length stays with HEAD and 304, which have no body, and goes from 204 and 1xx, which must not
  * have it (RFC 9110, 8.6). */
 static void put_framing(struct head_out *out, enum message_framing framing)
@@ -103,6 +114,8 @@ static void put_framing(struct head_out *out, enum message_framing framing)
 		head_out_put(out, HEADER_TRANSFER_ENCODING, S("chunked"));
 	else if (response->has_content_length && response->status != 204 && response->status >= 200)
 		head_out_put_number(out, HEADER_CONTENT_LENGTH, response->content_length);
+	else if (out->stream == NULL && is_empty(out->exchange))
+		head_out_put(out, HEADER_CONTENT_LENGTH, S("0"));
 }
 
 static void put_response(struct head_out *out, enum message_framing framing)

@@ -9,7 +9,12 @@
 #include "proxy/upstream_stream.h"
 #include "proxy/worker.h"
 
-enum { TICK_MS = 1000 };
+enum {
+	TICK_MS = 1000,
+	/* from connection to connection for one attempt: one may turn out to have less room than was assumed, the next
+	 * may be about to end; an endpoint that takes no streams at all must not be connected to again and again */
+	MOVES_MAX = 2,
+};
 
 static struct upstream_h2 *of(struct h2_wire *wire)
 {
@@ -157,8 +162,13 @@ static void move_away(struct upstream_h2 *connection, struct upstream_stream *st
 		.incarnation = upstream->incarnation,
 	};
 	struct upstream_way way = {.protocol = UPSTREAM_HTTP2, .tls = upstream->tls};
-	struct upstream_h2 *to = upstream_h2_take(upstream->worker, &endpoint, &way, false);
+	struct upstream_h2 *to;
 
+	if (stream->moves == MOVES_MAX) {
+		upstream_stream_fail(stream, FAULT_STREAM_REFUSED);
+		return;
+	}
+	to = upstream_h2_take(upstream->worker, &endpoint, &way, false);
 	if (to != NULL)
 		upstream_stream_move(stream, to);
 	else

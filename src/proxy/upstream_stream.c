@@ -141,6 +141,7 @@ void upstream_stream_start(struct upstream_stream *stream)
 void upstream_stream_move(struct upstream_stream *stream, struct upstream_h2 *to)
 {
 	BUG_ON(!stream->waits);
+	stream->moves++;
 	leave(stream);
 	join(stream, to);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "http/h2.h"
@@ -23,6 +24,7 @@ struct upstream_stream {
 	struct list link;  /* in connection->streams or waiting */
 	struct list moved; /* in connection->wire.moved: something has happened */
 	enum fault fault;  /* with closed: why */
+	uint8_t moves;     /* how often it has moved from one connection to another */
 	bool waits;        /* the session does not know it yet */
 	bool head_came;    /* and the exchange has not seen it */
 	bool starved;      /* there was no memory for its body */

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gRPC server and client, both the real ones, for one service with a method of each kind. Messages are bytes."""
 import threading
-import time
 from concurrent import futures
 
 import grpc
@@ -15,16 +14,16 @@ UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_le
 class Pod(grpc.GenericRpcHandler):
     """A pod. Each call leaves its metadata in seen; answers say which pod gave them."""
 
-    def __init__(self, name="pod", credentials=None, threads=128, options=()):
+    def __init__(self, name="pod", credentials=None, threads=128, port=0, options=()):
         self.name, self.address = name, "127.0.0.1"
         self.seen = []                  # (method, metadata, seconds until the deadline or None, peer)
-        self.cancelled = threading.Event()
+        self.ended = threading.Semaphore(0)     # one for each call that is over, however it ended
         self.release = threading.Event()        # of /Hold
         self.holding = threading.Semaphore(0)   # one for each call that came to /Hold
         self.server = grpc.server(futures.ThreadPoolExecutor(threads), (self,),
                                   options=[*UNLIMITED, ("grpc.so_reuseport", 0), *options])
-        self.port = (self.server.add_secure_port("127.0.0.1:0", credentials) if credentials
-                     else self.server.add_insecure_port("127.0.0.1:0"))
+        self.port = (self.server.add_secure_port(f"127.0.0.1:{port}", credentials) if credentials
+                     else self.server.add_insecure_port(f"127.0.0.1:{port}"))
         self.server.start()
 
     def stop(self):
@@ -36,26 +35,25 @@ class Pod(grpc.GenericRpcHandler):
         kinds = {"Echo": grpc.unary_unary_rpc_method_handler,
                  "Fail": grpc.unary_unary_rpc_method_handler,
                  "Hold": grpc.unary_unary_rpc_method_handler,
+                 "Mute": grpc.unary_unary_rpc_method_handler,
                  "Count": grpc.unary_stream_rpc_method_handler,
                  "Sum": grpc.stream_unary_rpc_method_handler,
                  "Talk": grpc.stream_stream_rpc_method_handler}
         if method not in kinds:
             return None
-        return kinds[method](self.noted(method, getattr(self, method.lower())))
+        return kinds[method](self.noted(method, getattr(self, method.lower(), None)))
 
     def noted(self, method, behaviour):
         def call(request, context):
             self.seen.append((method, dict(context.invocation_metadata()),
                               context.time_remaining(), context.peer()))
-            context.add_callback(lambda: self.note_end(context))
+            context.add_callback(self.ended.release)
+            if method == "Mute":
+                return self.hold(request, context)
             context.send_initial_metadata((("pod", self.name),))
             context.set_trailing_metadata((("parting", "bye"), ("parting-bin", b"\x00\xff")))
             return behaviour(request, context)
         return call
-
-    def note_end(self, context):
-        if not context.code() and not context.is_active():
-            self.cancelled.set()
 
     @property
     def connections(self):
