@@ -137,6 +137,12 @@ void message_sender_fetched(struct message_sender *sender, size_t bytes)
 	sender->fetched += advance(sender, bytes);
 }
 
+void message_sender_data_moved(struct message_sender *sender, const char *data)
+{
+	if (sender->first <= sender->data_piece && sender->data_piece < sender->count)
+		sender->pieces[sender->data_piece].iov_base = (char *)data + sender->fetched;
+}
+
 static enum message_sender_status flush_stream(struct message_sender *sender, size_t *data_sent)
 {
 	*data_sent = sender->fetched;

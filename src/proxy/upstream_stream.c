@@ -181,10 +181,10 @@ void upstream_stream_on_head(void *owner, struct h2_stream *h2, enum fault fault
 void upstream_stream_on_body(void *owner, struct h2_stream *h2, struct span bytes)
 {
 	struct upstream_stream *stream = stream_of(h2);
-	struct body_reader *reader = &stream->server.exchange->to_downstream.reader;
+	struct relay *relay = &stream->server.exchange->to_downstream;
 
 	(void)owner;
-	if (!body_reader_feed(reader, &worker_of(stream)->iobufs, bytes))
+	if (!relay_feed(relay, &worker_of(stream)->iobufs, bytes))
 		stream->starved = true;
 	note(stream);
 }
