@@ -19,5 +19,6 @@ enum grpc_status {
 /* Whether who sent it reads the outcome from grpc-status, and not from the status of HTTP. */
 bool grpc_is_request(const struct request_head *request);
 
-/* What a client would make of a response with that status that is not one of gRPC (HTTP to gRPC Status Code Mapping). */
+/* What a client would make of a response with that status that is not one of gRPC (HTTP to gRPC Status Code
+ * Mapping). */
 enum grpc_status grpc_status_of(unsigned http_status);

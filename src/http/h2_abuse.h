@@ -23,7 +23,7 @@ enum h2_glitch {
 	H2_GLITCH_RESET_RECEIVED, /* before the response was complete */
 	H2_GLITCH_RESET_SENT,     /* because of the peer */
 	H2_GLITCH_EMPTY_DATA,     /* and no end of the stream */
-	H2_GLITCH_SMALL_DATA,     /* less than the least message of gRPC, beyond 64 of them in a second */
+	H2_GLITCH_SMALL_DATA, /* less than the least message of gRPC, beyond 64 of them in a second */
 	H2_GLITCH_SETTINGS,
 	H2_GLITCH_PING,
 	H2_GLITCH_PRIORITY,

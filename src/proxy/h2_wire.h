@@ -2,7 +2,7 @@
 /* Bytes of HTTP/2 between the codec's session and the transport of its connection, whichever side that is on.
  *
  *   transport --read--> h2_receive --> streams note --> act: exchanges go on           as it comes
- *   exchanges --> h2_respond, h2_request, h2_body_ready, ... --> h2_pull --write--> transport   once at the end of a turn
+ *   exchanges --> h2_respond, h2_request, ... --> h2_pull --write--> transport                once at the end of a turn
  *
  * Buffers are there only while bytes lie in them that could not be handed on: of the peer's, because what is to be
  * sent must go first; for the peer, because the kernel has no room. While the kernel has none nothing more is pulled,
@@ -46,8 +46,8 @@ enum h2_wire_status {
 void h2_wire_init(struct h2_wire *wire, struct worker *worker, struct transport *transport,
 		  void (*act)(struct h2_wire *wire), void (*on_turn_end)(struct loop_task *task));
 
-/* Begins the session; calls are told *wire. in: what has come of the peer already, taken; NULL: nothing. -1: there is no
- * memory, and in is still the caller's. */
+/* Begins the session; calls are told *wire. in: what has come of the peer already, taken; NULL: nothing. -1: there is
+ * no memory, and in is still the caller's. */
 int h2_wire_begin(struct h2_wire *wire, const struct h2_options *options,
 		  const struct h2_calls *calls, struct iobuf *in);
 

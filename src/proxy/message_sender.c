@@ -19,7 +19,7 @@ void message_sender_init(struct message_sender *sender, struct transport *transp
 	sender->stream = NULL;
 	sender->framing = framing;
 	sender->last = framing == MESSAGE_FRAMING_NONE;
-	sender->head_borrowed = true;
+	sender->head_borrowed = head.len > 0;
 	sender->first = 0;
 	sender->count = 0;
 	sender->data_piece = MESSAGE_SENDER_PIECES;

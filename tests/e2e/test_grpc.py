@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC through Ingot, by the real client and server."""
 import os
+import pathlib
+import re
 import signal
 import threading
 
 import grpc
 import pytest
+import yaml
 
 from world import http2
 from world.backend import plain
 from world.certificates import Authority, Certificate, secret
 from world.client import Connection
-from world.objects import endpoints, ingress, ingress_only, path_rule, service
+from world.objects import Manifest, endpoints, ingress, ingress_only, path_rule, service
 from world.rpc import Client, Pod, Questions, failure
 from world.wait import PATIENCE
 
@@ -430,6 +433,18 @@ def test_tls_on_both_sides(make_ingot, tls_pod):
                 [("grpc.ssl_target_name_override", HOST)]) as client:
         assert client.unary("Echo")(b"x", timeout=TIMEOUT) == b"x"
     assert pod.seen[0][1]["x-forwarded-proto"] == "https"
+
+
+# ------------------------------------------------------------------ the guide
+
+def test_the_guide_works_as_it_stands(ingot, pod):
+    page = (pathlib.Path(__file__).parent.parent.parent / "docs" / "grpc.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    ingot.serve([Manifest("guide.yaml", *yaml.safe_load_all(block))],
+                endpoints("cart", [pod], port_name="grpc"))
+    with Client(ingot.address, HOST) as client:
+        assert client.unary("Echo")(b"x", timeout=TIMEOUT) == b"x"
+        assert failure(client.channel.unary_unary("/shop.Other/Echo"), b"").code() is Status.UNIMPLEMENTED
 
 
 # ------------------------------------------------------------------ retries

@@ -447,14 +447,15 @@ OK = b"\x88"    # :status 200
     flood(frame(SETTINGS)),
     flood(frame(PRIORITY, 0, 1, b"\0\0\0\0\1")),
     lambda call: call.connection.raw(head_of(call, OK) + frame(DATA, 0, call.number) * 5000),
-    lambda call: call.connection.raw(head_of(call, OK, 0) + frame(CONTINUATION, 0, call.number, literal("a", "b")) * 500),
+    lambda call: call.connection.raw(
+        head_of(call, OK, 0) + frame(CONTINUATION, 0, call.number, literal("a", "b")) * 500),
     lambda call: call.connection.raw(frame(0x77, 0, 0, b"x") * 5000),
     lambda call: call.connection.raw(b"\xff" * 1000),
     lambda call: call.connection.raw(frame(HEADERS, END_HEADERS, 2, OK)),
     lambda call: call.connection.raw(frame(5, END_HEADERS, call.number, number(2) + b"\x82\x86\x84")),
     lambda call: call.connection.raw(frame(DATA, 0, call.number, b"body before head")),
-], ids=["ping", "settings", "priority", "empty data", "continuation", "unknown", "garbage", "a stream of its own", "push",
-        "no head"])
+], ids=["ping", "settings", "priority", "empty data", "continuation", "unknown", "garbage", "a stream of its own",
+        "push", "no head"])
 def test_a_pod_that_breaks_the_rules_loses_its_connection(ingot, h2_pods, answer):
     def second(call):
         if call.header(":path") == "/first":
@@ -486,8 +487,8 @@ def test_a_pod_that_breaks_the_rules_loses_its_connection(ingot, h2_pods, answer
     lambda call: call.respond(b"", status=101),
     lambda call: call.connection.raw(head_of(call, literal("x", "y"))),
     lambda call: [call.connection.raw(head_of(call, literal(":status", "103"))) for _ in range(30)],
-], ids=["large", "many", "control byte", "upper case", "connection", "transfer-encoding", "two lengths", "status of two digits",
-        "101", "no status", "interim"])
+], ids=["large", "many", "control byte", "upper case", "connection", "transfer-encoding", "two lengths",
+        "status of two digits", "101", "no status", "interim"])
 def test_a_bad_head_fails_its_stream_alone(ingot, h2_pods, answer):
     def either(call):
         if call.header(":path") == "/good":
@@ -509,7 +510,8 @@ def test_a_bad_head_fails_its_stream_alone(ingot, h2_pods, answer):
 
 
 def test_a_body_that_is_not_as_long_as_it_says(ingot, h2_pods):
-    (pod,) = h2_pods("pod", answer=lambda call: call.respond(b"short", fields=[("content-length", "50")]), careless=True)
+    (pod,) = h2_pods("pod", careless=True, answer=lambda call: call.respond(
+        b"short", fields=[("content-length", "50")]))
     ingot.serve(shop([pod]))
     with Client(ingot.address) as client:
         got = client.get(HOST)

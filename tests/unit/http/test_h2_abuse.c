@@ -167,7 +167,7 @@ static void small_data_costs_beyond_64_in_a_second(void **state)
 	assert_int_equal(h2_abuse_left(&abuse), 199);
 }
 
-static void test_small_window_updates_are_free_after_data_that_no_window_cut_short(void **state)
+static void small_window_updates_are_free_after_data_that_no_window_cut_short(void **state)
 {
 	struct h2_abuse abuse = given_budget();
 
@@ -183,7 +183,7 @@ static void test_small_window_updates_are_free_after_data_that_no_window_cut_sho
 	assert_int_equal(h2_abuse_left(&abuse), 199);
 }
 
-static void test_what_data_earns_is_bounded(void **state)
+static void what_data_earns_is_bounded(void **state)
 {
 	struct h2_abuse abuse = given_budget();
 
@@ -210,8 +210,8 @@ int main(void)
 		cmocka_unit_test(late_frames_are_not_saved_up_for_ever),
 		cmocka_unit_test(two_priorities_for_each_stream_are_free),
 		cmocka_unit_test(small_data_costs_beyond_64_in_a_second),
-		cmocka_unit_test(test_small_window_updates_are_free_after_data_that_no_window_cut_short),
-		cmocka_unit_test(test_what_data_earns_is_bounded),
+		cmocka_unit_test(small_window_updates_are_free_after_data_that_no_window_cut_short),
+		cmocka_unit_test(what_data_earns_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
