@@ -253,8 +253,8 @@ ANNOTATIONS = {
                               "gets 400; `optional_no_ca`: everybody gets in, and nobody counts as verified; `off`: nobody is asked. "
                               "Default: `on`",
     "auth-tls-verify-depth": "how many certificates may stand between that of a client and `ca.crt`; default: 1",
-    "backend-protocol": "what pods are spoken to with: `HTTP` or `HTTPS`; it wins over `appProtocol` of the Service port. "
-                        "With `GRPC`, `GRPCS` and `FCGI`, which are not spoken yet, requests get 503",
+    "backend-protocol": "what pods are spoken to with: `HTTP`, `HTTPS`, and by HTTP/2 `GRPC` or `GRPCS` ([gRPC](grpc.md)); it wins over `appProtocol` of the Service port. "
+                        "With `FCGI`, which is not spoken yet, requests get 503",
     "load-balance": "how pods are chosen: `ewma`, `least_requests` or `round_robin`; default: what the ConfigMap says. "
                     "Where Ingresses share a Service port, the oldest one decides: see [Balancing](balancing.md)",
     "proxy-ssl-ciphers": "ciphers of TLS 1.2 towards pods, as OpenSSL names them; default: ECDHE with AES-GCM or ChaCha20",

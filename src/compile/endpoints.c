@@ -257,7 +257,7 @@ static void add_upstream(struct builder *builder, const struct ids_upstream *ups
 		.name = builder_text(builder, upstream->kept.name),
 		.external_name = builder_text(builder, upstream->kept.external_name),
 		.external_port = upstream->kept.external_port,
-		.protocol = UPSTREAM_HTTP1,
+		.protocol = upstream->kept.http2 ? UPSTREAM_HTTP2 : UPSTREAM_HTTP1,
 		.tls = tls,
 	};
 	for (uint32_t i = 0; i < upstream->record_count; i++)

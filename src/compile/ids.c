@@ -125,6 +125,7 @@ static void keep(struct ids_upstream *upstream, const struct model_upstream *of,
 		.target_number = of->target_number,
 		.external_name = put(&at, of->external_name),
 		.external_port = of->external_port,
+		.http2 = of->http2,
 		.tls = put_tls(&at, &of->tls),
 		.balance = of->balance,
 	};

@@ -56,13 +56,15 @@ struct h2_stream {
 		*request; /* server: filled before on_head; its headers are set, with room
 					   for limits.fields */
 	struct response_head *response; /* client: the same */
+	const struct h2_head_limits
+		*head_limits; /* client: of its responses; NULL: those of the session */
 
 	/* may be read */
 	struct header *trailers; /* in on_end: those that came, in the arena; or NULL */
 	uint32_t trailer_count;
 	uint32_t id;              /* 0: not opened yet (client) */
 	size_t held_bytes;        /* body bytes that were delivered and not consumed */
-	uint32_t head_bytes;      /* server: of the request's section as it came, frame heads too */
+	uint32_t head_bytes;      /* of the peer's heads as they came, frame heads too */
 	uint64_t wire_sent_bytes; /* of HEADERS and DATA that went out, frame heads too */
 	bool is_tunnel;    /* extended CONNECT: DATA is no body, and the two directions end apart */
 	bool remote_ended; /* the peer's side ended */
@@ -103,7 +105,7 @@ struct h2_body {
 	uint32_t trailer_count;
 };
 
-/* What the owner is told and asked. All must be set, but for on_begin in a client and on_output. */
+/* What the owner is told and asked. All must be set, but for on_begin in a client, on_sent and on_output. */
 struct h2_calls {
 	/* A request begins. Returns a stream whose fields of the owner are set, the others zeroed; or NULL,
 	 * and the stream is refused with REFUSED_STREAM. */
@@ -129,6 +131,9 @@ struct h2_calls {
 	 * if that was something. */
 	struct h2_body (*read_body)(void *owner, struct h2_stream *stream, size_t max);
 	void (*body_sent)(void *owner, struct h2_stream *stream, size_t bytes);
+
+	/* The last of our side of the stream has gone out: stream->local_ended. */
+	void (*on_sent)(void *owner, struct h2_stream *stream);
 
 	/* The peer's SETTINGS came: h2_streams_allowed may be another. */
 	void (*on_settings)(void *owner);
@@ -166,6 +171,7 @@ struct h2_session {
 	size_t memory;         /* bytes that nghttp2 holds now */
 	bool draining;         /* a GOAWAY of ours was begun, or the peer's came */
 	bool extended_connect; /* client: the peer's SETTINGS allow it */
+	bool settings_came;    /* the peer's first */
 
 	/* private to the codec */
 	struct nghttp2_session *ng;
@@ -187,7 +193,6 @@ struct h2_session {
 	uint32_t unsent;         /* client: requests whose HEADERS have not gone out */
 	uint8_t continuations;
 	bool block_ends; /* the frame that is being read ends the section */
-	bool settings_came;
 	bool settings_acked;
 	bool broken;         /* nghttp2 gave up: nothing more can be sent */
 	struct span pending; /* bytes of a frame that did not fit into the last pull */
@@ -238,7 +243,10 @@ void h2_end(struct h2_session *session, enum h2_error code);
 /* Announces another number of streams, not above that of the options (pressure, 7.3). */
 void h2_set_streams_max(struct h2_session *session, uint32_t streams_max);
 
-/* Client: how many more requests may be made now. */
+/* Client: how many requests may be open at a time, by the peer's SETTINGS and our options. */
+uint32_t h2_streams_limit(const struct h2_session *session);
+
+/* Client: how many more may be made now. */
 uint32_t h2_streams_allowed(const struct h2_session *session);
 
 /* ---- streams ----

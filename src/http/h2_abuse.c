@@ -8,12 +8,14 @@ enum {
 	REFILL_PER_SECOND = 5,
 	MILLI = 1000,
 	UNEASY_BELOW = BUDGET / 4,
-	SMALL_DATA_BYTES = 8,
+	SMALL_DATA_BYTES = 5, /* an empty message of gRPC has as many */
 	SMALL_DATA_FREE = 64, /* in a second */
 	LATE_PER_STREAM = 4,
 	LATE_MAX = 512,
 	PRIORITIES_PER_STREAM = 2,
 	PRIORITIES_MAX = 256,
+	UPDATES_PER_DATA = 2,
+	UPDATES_MAX = 256,
 };
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -71,6 +73,8 @@ static bool is_free(struct h2_abuse *abuse, enum h2_glitch glitch)
 	}
 	if (glitch == H2_GLITCH_PRIORITY)
 		return take_one(&abuse->priorities);
+	if (glitch == H2_GLITCH_SMALL_WINDOW_UPDATE)
+		return take_one(&abuse->updates);
 	return glitch == H2_GLITCH_CLOSED_STREAM && take_one(&abuse->late);
 }
 
@@ -107,6 +111,12 @@ enum h2_mood h2_abuse_data(struct h2_abuse *abuse, uint32_t bytes, uint64_t now_
 void h2_abuse_sent(struct h2_abuse *abuse)
 {
 	abuse->pinged = false;
+}
+
+void h2_abuse_sent_within_windows(struct h2_abuse *abuse)
+{
+	if (abuse->updates <= UPDATES_MAX - UPDATES_PER_DATA)
+		abuse->updates += UPDATES_PER_DATA;
 }
 
 void h2_abuse_stream_begun(struct h2_abuse *abuse)

@@ -3,10 +3,12 @@
  * asked to leave. Each useless frame takes from a bucket that fills slowly; that is the answer to rapid
  * reset and MadeYouReset (CVE-2023-44487, CVE-2025-8671) and to the floods of CVE-2019-9511 to 9518.
  *
- * Three kinds of frames are free as long as they follow useful ones, because honest clients send them in
- * numbers: a PING after we sent HEADERS or DATA (gRPC clients measure with one for each batch), two
- * PRIORITY or PRIORITY_UPDATE for each stream (browsers sort their images), and frames that were under
- * way when their stream ended.
+ * Four kinds of frames are free as long as they follow useful ones, because honest peers send them in
+ * numbers: a PING after we sent HEADERS or DATA (gRPC measures with one for each batch), two small
+ * WINDOW_UPDATE for each DATA that no window cut short (gRPC gives back what each small message took, for
+ * stream and connection; who makes windows small to get small DATA earns none), two PRIORITY or
+ * PRIORITY_UPDATE for each stream (browsers sort their images), and frames that were under way when their
+ * stream ended.
  *
  * No clock: time comes in, in nanoseconds, and never runs backwards.
  */
@@ -21,7 +23,7 @@ enum h2_glitch {
 	H2_GLITCH_RESET_RECEIVED, /* before the response was complete */
 	H2_GLITCH_RESET_SENT,     /* because of the peer */
 	H2_GLITCH_EMPTY_DATA,     /* and no end of the stream */
-	H2_GLITCH_SMALL_DATA,     /* fewer than 8 bytes, beyond 64 of them in a second */
+	H2_GLITCH_SMALL_DATA, /* less than the least message of gRPC, beyond 64 of them in a second */
 	H2_GLITCH_SETTINGS,
 	H2_GLITCH_PING,
 	H2_GLITCH_PRIORITY,
@@ -45,6 +47,7 @@ struct h2_abuse {
 	uint16_t small;          /* small DATA in that second */
 	uint16_t late;           /* frames for closed streams that are still free */
 	uint16_t priorities;     /* the same of PRIORITY */
+	uint16_t updates;        /* and of small WINDOW_UPDATE */
 	bool pinged;             /* since we sent something */
 };
 
@@ -57,6 +60,9 @@ enum h2_mood h2_abuse_data(struct h2_abuse *abuse, uint32_t bytes, uint64_t now_
 
 /* HEADERS or DATA were sent: the next PING is free. */
 void h2_abuse_sent(struct h2_abuse *abuse);
+
+/* It was DATA, and both windows had room for more. */
+void h2_abuse_sent_within_windows(struct h2_abuse *abuse);
 
 void h2_abuse_stream_begun(struct h2_abuse *abuse);
 

@@ -27,8 +27,9 @@ static void begin_response(struct h2_session *session, struct h2_stream *stream)
 	struct response_head *head = stream->response;
 
 	*head = (struct response_head){.headers = head->headers};
-	h2_block_begin(&session->block, H2_SECTION_RESPONSE, &session->options.head, stream->arena,
-		       head->headers, head->present);
+	h2_block_begin(&session->block, H2_SECTION_RESPONSE,
+		       stream->head_limits != NULL ? stream->head_limits : &session->options.head,
+		       stream->arena, head->headers, head->present);
 }
 
 static void begin_request(struct h2_session *session, struct h2_stream *stream)
@@ -152,6 +153,12 @@ static void end_remote(struct h2_session *session, struct h2_stream *stream)
 	session->calls->on_end(session->owner, stream);
 }
 
+static void count_head(const struct h2_session *session, struct h2_stream *stream)
+{
+	stream->head_bytes += session->block_bytes +
+			      H2_FRAME_HEAD_BYTES * (1 + (uint32_t)session->continuations);
+}
+
 static void end_request_head(struct h2_session *session, struct h2_stream *stream, bool is_last)
 {
 	struct h2_request_rules rules = {
@@ -172,8 +179,7 @@ static void end_request_head(struct h2_session *session, struct h2_stream *strea
 	else if (stream->request->has_content_length)
 		stream->expected_bytes = stream->request->content_length;
 	stream->head_done = true;
-	stream->head_bytes = session->block_bytes +
-			     H2_FRAME_HEAD_BYTES * (1 + (uint32_t)session->continuations);
+	count_head(session, stream);
 	session->calls->on_head(session->owner, stream, block->fault);
 }
 
@@ -195,6 +201,7 @@ static void end_response_head(struct h2_session *session, struct h2_stream *stre
 		else if (head->framing == BODY_NONE)
 			stream->expected_bytes = 0;
 	}
+	count_head(session, stream);
 	session->calls->on_head(session->owner, stream, FAULT_NONE);
 }
 
@@ -351,8 +358,16 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 static void on_local_end(struct h2_session *session, struct h2_stream *stream)
 {
 	stream->local_ended = true;
+	if (session->calls->on_sent != NULL)
+		session->calls->on_sent(session->owner, stream);
 	if (is_server(session) && !stream->remote_ended && !stream->is_tunnel)
 		h2_reset(stream, H2_NO_ERROR);
+}
+
+static bool has_window(const struct h2_session *session, int32_t id)
+{
+	return nghttp2_session_get_remote_window_size(session->ng) > 0 &&
+	       nghttp2_session_get_stream_remote_window_size(session->ng, id) > 0;
 }
 
 static void on_message_sent(struct h2_session *session, const nghttp2_frame *frame)
@@ -360,6 +375,8 @@ static void on_message_sent(struct h2_session *session, const nghttp2_frame *fra
 	struct h2_stream *stream = h2_session_stream(session, frame->hd.stream_id);
 
 	h2_abuse_sent(&session->abuse);
+	if (frame->hd.type == NGHTTP2_DATA && has_window(session, frame->hd.stream_id))
+		h2_abuse_sent_within_windows(&session->abuse);
 	if (stream == NULL)
 		return;
 	stream->wire_sent_bytes += H2_FRAME_HEAD_BYTES + frame->hd.length;

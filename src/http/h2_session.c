@@ -304,6 +304,15 @@ static void judge_section(struct h2_session *session, const struct h2_frame *fra
 		h2_session_react(session, H2_ANGRY);
 }
 
+/* RFC 9113, 3.4: an endpoint begins with its SETTINGS. What else it says is another protocol, and mostly HTTP/1.1. */
+static void judge_first_frame(struct h2_session *session, const struct h2_frame *frame)
+{
+	bool is_settings = frame->type == H2_FRAME_SETTINGS && (frame->flags & H2_FLAG_ACK) == 0;
+
+	if (session->options.side == H2_CLIENT && !is_settings)
+		h2_session_fail(session, FAULT_UPSTREAM_NOT_H2, H2_PROTOCOL_ERROR);
+}
+
 /* What a frame costs by its head alone; what lies in its payload is judged by the callbacks. */
 static void judge_frame(struct h2_session *session, const struct h2_frame *frame)
 {
@@ -342,6 +351,8 @@ static size_t receive_piece(struct h2_session *session, struct span bytes)
 	struct h2_frames_result piece = h2_frames_next(&session->frames, bytes);
 	ssize_t taken;
 
+	if (piece.begun && !session->settings_came)
+		judge_first_frame(session, &piece.frame);
 	if (piece.begun)
 		judge_frame(session, &piece.frame);
 	taken = nghttp2_session_mem_recv(session->ng, (const uint8_t *)bytes.ptr, piece.consumed);
@@ -523,18 +534,21 @@ void h2_set_streams_max(struct h2_session *session, uint32_t streams_max)
 	h2_session_note_output(session);
 }
 
+uint32_t h2_streams_limit(const struct h2_session *session)
+{
+	uint32_t peer = nghttp2_session_get_remote_settings(
+		session->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+
+	return peer < session->options.streams_max ? peer : session->options.streams_max;
+}
+
 uint32_t h2_streams_allowed(const struct h2_session *session)
 {
-	uint32_t peer;
-	uint32_t limit = session->options.streams_max;
+	uint32_t limit = h2_streams_limit(session);
 
 	if (session->broken || session->draining ||
 	    nghttp2_session_check_request_allowed(session->ng) == 0)
 		return 0;
-	peer = nghttp2_session_get_remote_settings(session->ng,
-						   NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-	if (peer < limit)
-		limit = peer;
 	return session->streams < limit ? limit - session->streams : 0;
 }
 

@@ -44,6 +44,8 @@ enum upstream_speech {
 	UPSTREAM_SPEAKS_AS_PORT, /* as the Service port says, or HTTP */
 	UPSTREAM_SPEAKS_HTTP,
 	UPSTREAM_SPEAKS_HTTPS,
+	UPSTREAM_SPEAKS_GRPC,    /* HTTP/2 in clear, known beforehand */
+	UPSTREAM_SPEAKS_GRPCS,   /* HTTP/2 over TLS */
 	UPSTREAM_SPEAKS_NOT_YET, /* something that Ingot does not: requests get 503 */
 };
 

@@ -158,7 +158,7 @@ struct model_upstream_tls {
 /* A named group of endpoints: one Service port, as spelled in the rule ("80" and "http" are two), spoken to in one way.
  * Its text is its own. */
 struct model_upstream {
-	struct map_entry by_key; /* key: "namespace/service:port", and what is special about TLS */
+	struct map_entry by_key; /* key: "namespace/service:port", and what is special about it */
 	struct list link;        /* in model.upstreams */
 	struct span name;        /* "namespace-service-port" */
 	struct span namespace;
@@ -167,6 +167,7 @@ struct model_upstream {
 	uint16_t target_number;    /* for slices without ports */
 	struct span external_name; /* ExternalName Services; else empty */
 	uint16_t external_port;
+	bool http2; /* is spoken to them, and not HTTP/1.1 */
 	struct model_upstream_tls tls;
 	struct model_balance balance;
 };

@@ -19,6 +19,7 @@ struct wanted {
 	const struct service_port *port; /* NULL: an ExternalName that does not declare it */
 	struct span spelled;             /* "80" or "http" */
 	uint16_t number;                 /* 0: spelled by name */
+	bool http2;
 	struct model_upstream_tls tls;
 };
 
@@ -122,23 +123,15 @@ static struct span port_field(struct build *build, const struct wanted *wanted, 
 			    (size_t)(wanted->port - wanted->service->ports), field);
 }
 
-/* False: the port must never get what Ingot speaks. */
-static bool can_speak(struct build *build, const struct wanted *wanted)
+static void report_unknown_protocol(struct build *build, const struct wanted *wanted)
 {
-	static const char *const plain[] = {"", "http", "http1", "tcp", "ws", "kubernetes.io/ws"};
 	struct span protocol = wanted->port->app_protocol;
-	bool h2c = span_equals(protocol, S("kubernetes.io/h2c"));
 
-	if (upstream_protocol_is_secure(protocol))
-		return true;
-	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
-		if (span_equals_nocase(protocol, span_from(plain[i])))
-			return true;
-	diagnostics_add(build->diagnostics, DIAGNOSTIC_UNSUPPORTED_PROTOCOL,
-			&wanted->service->object, port_field(build, wanted, "appProtocol"),
-			"%s is not spoken yet; %s", diagnostic_quote(protocol),
-			h2c ? "requests get 503" : "HTTP/1.1 is used");
-	return !h2c;
+	if (upstream_protocol_of_word(protocol) == UPSTREAM_SPEAKS_NOT_YET)
+		diagnostics_add(build->diagnostics, DIAGNOSTIC_UNSUPPORTED_PROTOCOL,
+				&wanted->service->object, port_field(build, wanted, "appProtocol"),
+				"%s is not spoken yet; HTTP/1.1 is used",
+				diagnostic_quote(protocol));
 }
 
 static bool is_local_name(struct span name)
@@ -262,6 +255,7 @@ static struct upstream *new_upstream(struct build *build, const struct wanted *w
 	upstream->model.namespace = put(&at, service->namespace);
 	upstream->model.service = put(&at, service->name);
 	set_ports(&upstream->model, wanted, &at);
+	upstream->model.http2 = wanted->http2;
 	upstream->model.tls = put_tls(&at, &wanted->tls);
 	upstream->model.balance.algorithm = build->model.settings.load_balance;
 	list_init(&upstream->model.link);
@@ -280,8 +274,9 @@ static bool can_be(struct build *build, const struct wanted *wanted, struct upst
 	bool result;
 
 	build->diagnostics = diagnostics_new();
-	result = !(external && !can_follow(build, wanted->service)) &&
-		 !(wanted->port != NULL && !can_speak(build, wanted));
+	result = !external || can_follow(build, wanted->service);
+	if (result && wanted->port != NULL)
+		report_unknown_protocol(build, wanted);
 	diagnostics_replace(&upstream->diagnostics, build->diagnostics, build->sink);
 	build->diagnostics = outer;
 	return result;
@@ -291,8 +286,9 @@ static bool can_be(struct build *build, const struct wanted *wanted, struct upst
 static struct span write_key(struct build *build, const struct wanted *wanted)
 {
 	const struct model_upstream_tls *tls = &wanted->tls;
-	const struct span port[] = {wanted->service->object.by_name.key, S(":"), wanted->spelled};
-	struct span key = build_join(&build->arena, port, 3);
+	const struct span port[] = {wanted->service->object.by_name.key, S(":"), wanted->spelled,
+				    wanted->http2 ? S(" http2") : S("")};
+	struct span key = build_join(&build->arena, port, 4);
 
 	if (!tls->is_used)
 		return key;
@@ -504,7 +500,8 @@ static void resolve_port(struct build *build, struct intent *intent, struct span
 	speech = upstream_protocol_of(intent, wanted->port);
 	if (speech == UPSTREAM_SPEAKS_NOT_YET)
 		return;
-	if (speech == UPSTREAM_SPEAKS_HTTPS) {
+	wanted->http2 = upstream_protocol_is_http2(speech);
+	if (upstream_protocol_is_secure(speech)) {
 		wanted->tls = upstream_protocol_tls(build, intent, wanted->service);
 		upstream_protocol_note_tls(build, intent, backend_field(build, path));
 	}
@@ -558,6 +555,7 @@ struct target upstream_default(struct build *build)
 	struct span name = build->options->default_backend;
 	struct span namespace = span_cut(&name, '/');
 	struct wanted wanted = {0};
+	enum upstream_speech speech;
 	struct upstream *upstream;
 
 	if (namespace.len == 0)
@@ -576,7 +574,9 @@ struct target upstream_default(struct build *build)
 	}
 	wanted.number = wanted.port->port;
 	wanted.spelled = spell_number(&build->lasting, wanted.number);
-	if (upstream_protocol_of(NULL, wanted.port) == UPSTREAM_SPEAKS_HTTPS)
+	speech = upstream_protocol_of(NULL, wanted.port);
+	wanted.http2 = upstream_protocol_is_http2(speech);
+	if (upstream_protocol_is_secure(speech))
 		wanted.tls = upstream_protocol_tls(build, NULL, wanted.service);
 	upstream = get_upstream(build, &wanted);
 	upstream_hold(build, upstream, NULL);

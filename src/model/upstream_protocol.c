@@ -36,8 +36,8 @@ static void read_protocol(struct build *build, struct intent *intent, struct spa
 	} protocols[] = {
 		{"HTTP", UPSTREAM_SPEAKS_HTTP, NULL},
 		{"HTTPS", UPSTREAM_SPEAKS_HTTPS, NULL},
-		{"GRPC", UPSTREAM_SPEAKS_NOT_YET, "is not spoken yet; requests get 503"},
-		{"GRPCS", UPSTREAM_SPEAKS_NOT_YET, "is not spoken yet; requests get 503"},
+		{"GRPC", UPSTREAM_SPEAKS_GRPC, NULL},
+		{"GRPCS", UPSTREAM_SPEAKS_GRPCS, NULL},
 		{"FCGI", UPSTREAM_SPEAKS_NOT_YET, "is not spoken yet; requests get 503"},
 		{"AUTO_HTTP", UPSTREAM_SPEAKS_HTTP, "is not obeyed yet; HTTP is spoken"},
 	};
@@ -59,20 +59,30 @@ static void read_protocol(struct build *build, struct intent *intent, struct spa
 	       "spoken");
 }
 
-bool upstream_protocol_is_secure(struct span app_protocol)
+enum upstream_speech upstream_protocol_of_word(struct span app_protocol)
 {
-	return span_equals_nocase(app_protocol, S("https")) ||
-	       span_equals(app_protocol, S("kubernetes.io/wss"));
+	static const char *const plain[] = {"", "http", "http1", "tcp", "ws", "kubernetes.io/ws"};
+
+	if (span_equals_nocase(app_protocol, S("https")) ||
+	    span_equals(app_protocol, S("kubernetes.io/wss")))
+		return UPSTREAM_SPEAKS_HTTPS;
+	if (span_equals(app_protocol, S("kubernetes.io/h2c")))
+		return UPSTREAM_SPEAKS_GRPC;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (span_equals_nocase(app_protocol, span_from(plain[i])))
+			return UPSTREAM_SPEAKS_HTTP;
+	return UPSTREAM_SPEAKS_NOT_YET;
 }
 
 enum upstream_speech upstream_protocol_of(const struct intent *intent,
 					  const struct service_port *port)
 {
-	struct span said = port == NULL ? S("") : port->app_protocol;
+	enum upstream_speech said;
 
 	if (intent != NULL && intent->speech != UPSTREAM_SPEAKS_AS_PORT)
 		return intent->speech;
-	return upstream_protocol_is_secure(said) ? UPSTREAM_SPEAKS_HTTPS : UPSTREAM_SPEAKS_HTTP;
+	said = upstream_protocol_of_word(port == NULL ? S("") : port->app_protocol);
+	return said == UPSTREAM_SPEAKS_NOT_YET ? UPSTREAM_SPEAKS_HTTP : said;
 }
 
 /* What comes in clear goes to endpoints that end TLS themselves (compat spec, 17.6). That nobody verifies them matters
@@ -301,7 +311,7 @@ struct model_upstream_tls upstream_protocol_tls(struct build *build, const struc
 
 void upstream_protocol_note_tls(struct build *build, struct intent *intent, struct span field)
 {
-	bool by_annotation = intent->speech == UPSTREAM_SPEAKS_HTTPS;
+	bool by_annotation = upstream_protocol_is_secure(intent->speech);
 
 	if (intent->tls.authorities.len > 0 || intent->tells_unverified || intent->denied)
 		return;

@@ -17,8 +17,18 @@ void upstream_protocol_read(struct build *build, struct intent *intent,
 enum upstream_speech upstream_protocol_of(const struct intent *intent,
 					  const struct service_port *port);
 
-/* Whether a word of appProtocol says TLS. */
-bool upstream_protocol_is_secure(struct span app_protocol);
+/* What a word of appProtocol says; UPSTREAM_SPEAKS_NOT_YET: one that Ingot does not know. */
+enum upstream_speech upstream_protocol_of_word(struct span app_protocol);
+
+static inline bool upstream_protocol_is_secure(enum upstream_speech speech)
+{
+	return speech == UPSTREAM_SPEAKS_HTTPS || speech == UPSTREAM_SPEAKS_GRPCS;
+}
+
+static inline bool upstream_protocol_is_http2(enum upstream_speech speech)
+{
+	return speech == UPSTREAM_SPEAKS_GRPC || speech == UPSTREAM_SPEAKS_GRPCS;
+}
 
 /* The settings of TLS for that Service, in the arena of the update; intent: NULL: nobody said anything. */
 struct model_upstream_tls upstream_protocol_tls(struct build *build, const struct intent *intent,

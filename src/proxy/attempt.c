@@ -2,15 +2,14 @@
 #include "proxy/attempt.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/bug.h"
-#include "io/socket.h"
 #include "proxy/exchange.h"
 #include "proxy/load.h"
 #include "proxy/policy/retry.h"
 #include "proxy/request_out.h"
 #include "proxy/response_out.h"
+#include "proxy/server.h"
 #include "proxy/template.h"
 #include "proxy/tunnel.h"
 #include "proxy/upstream.h"
@@ -55,27 +54,10 @@ static void begin_record(struct exchange *exchange, const struct endpoint_record
 	exchange->worker->counters->attempts++;
 }
 
-/* Which of the kernel's reasons say that the machine is at its end, and not the endpoint. */
-enum fault attempt_connect_fault(int reason)
+static struct load_key load_key_of(const struct server *server)
 {
-	if (socket_is_exhausted(reason))
-		return FAULT_OUT_OF_DESCRIPTORS;
-	switch (reason) {
-	case ECONNREFUSED:
-		return FAULT_CONNECT_REFUSED;
-	case ETIMEDOUT:
-		return FAULT_CONNECT_TIMEOUT;
-	case EADDRNOTAVAIL:
-	case EAGAIN:
-		return FAULT_OUT_OF_DESCRIPTORS;
-	default:
-		return FAULT_CONNECT_FAILED;
-	}
-}
-
-static struct load_key load_key_of(uint32_t slot, uint32_t incarnation)
-{
-	return (struct load_key){.slot = slot, .incarnation = incarnation};
+	return (struct load_key){.slot = server->connection->slot,
+				 .incarnation = server->connection->incarnation};
 }
 
 /* How long the endpoint has taken so far: to accept, and since it had all of the request, whose body may have been slow
@@ -93,11 +75,8 @@ static uint64_t latency_us(struct exchange *exchange, enum load_outcome outcome)
 /* For the figures of the attempt's endpoint. */
 static void learn(struct exchange *exchange, enum load_outcome outcome, uint64_t us)
 {
-	const struct upstream *upstream = exchange->upstream;
-
-	if (upstream != NULL)
-		load_learn(&exchange->worker->load_book,
-			   load_key_of(upstream->slot, upstream->incarnation), outcome, us,
+	if (exchange->server != NULL)
+		load_learn(&exchange->worker->load_book, load_key_of(exchange->server), outcome, us,
 			   loop_now_ns(exchange->worker->loop));
 }
 
@@ -109,41 +88,18 @@ static enum load_outcome load_outcome_of(enum fault fault)
 		       : LOAD_FAILED;
 }
 
-static void bind_upstream(struct exchange *exchange, struct upstream *upstream)
+static void bind_server(struct exchange *exchange, struct server *server)
 {
-	struct worker *worker = exchange->worker;
-
-	exchange->upstream = upstream;
+	exchange->server = server;
 	exchange_move(exchange, EXCHANGE_CONNECTING);
-	load_begin(&worker->load_book, load_key_of(upstream->slot, upstream->incarnation),
-		   exchange->attempt_ns);
-}
-
-static struct upstream *take_pooled(struct exchange *exchange,
-				    const struct endpoint_record *endpoint,
-				    const struct tls_context *tls)
-{
-	struct worker *worker = exchange->worker;
-	struct upstream *upstream;
-
-	if (exchange->fresh_connection)
-		return NULL;
-	upstream = conn_pool_take(&worker->pool, endpoint, tls);
-	if (upstream == NULL)
-		return NULL;
-	upstream->exchange = exchange;
-	upstream->reused = true;
-	worker->counters->upstream_idle_now--;
-	worker->counters->upstream_active_now++;
-	worker->counters->upstream_reused++;
-	return upstream;
+	load_begin(&exchange->worker->load_book, load_key_of(server), exchange->attempt_ns);
 }
 
 /* Nobody is there, and that was known at once; or it is this machine that is at its end. */
 static void fail_unbound(struct exchange *exchange, const struct endpoint_record *endpoint,
 			 enum fault fault)
 {
-	struct load_key key = load_key_of(endpoint->slot, endpoint->incarnation);
+	struct load_key key = {.slot = endpoint->slot, .incarnation = endpoint->incarnation};
 
 	if (fault != FAULT_OUT_OF_DESCRIPTORS) {
 		load_begin(&exchange->worker->load_book, key, exchange->attempt_ns);
@@ -154,22 +110,19 @@ static void fail_unbound(struct exchange *exchange, const struct endpoint_record
 }
 
 static void connect_to(struct exchange *exchange, const struct endpoint_record *endpoint,
-		       struct tls_context *tls)
+		       const struct upstream_way *way)
 {
-	struct worker *worker = exchange->worker;
-	struct upstream *upstream;
+	struct server *server;
 
 	begin_record(exchange, endpoint);
-	upstream = take_pooled(exchange, endpoint, tls);
-	if (upstream == NULL)
-		upstream = upstream_open(worker, endpoint, tls, exchange);
-	if (upstream == NULL) {
-		fail_unbound(exchange, endpoint, attempt_connect_fault(errno));
+	server = server_take(exchange, endpoint, way);
+	if (server == NULL) {
+		fail_unbound(exchange, endpoint, upstream_errno_fault(errno));
 		return;
 	}
-	bind_upstream(exchange, upstream);
-	if (upstream->connecting)
-		deadline_set(&exchange->upstream_deadline, worker->timers, &upstream->timer,
+	bind_server(exchange, server);
+	if (server->connecting)
+		deadline_set(&exchange->upstream_deadline, exchange->worker->timers, &server->timer,
 			     AWAIT_CONNECT, 0, 1, exchange->policy->connect_timeout_ms);
 	else
 		attempt_send(exchange);
@@ -212,7 +165,7 @@ static void choose(struct exchange *exchange, struct balance_choice *choice,
 {
 	const struct endpoint_record *endpoint;
 	uint64_t key = 0;
-	struct tls_context *tls;
+	struct upstream_way way;
 
 	if (choice->count == 0) {
 		have_no_endpoint(exchange, FAULT_NO_ENDPOINTS);
@@ -226,10 +179,10 @@ static void choose(struct exchange *exchange, struct balance_choice *choice,
 	endpoint = balance_pick(&exchange->worker->balance, choice, key);
 	if (is_refused(exchange, endpoint))
 		have_no_endpoint(exchange, FAULT_DESTINATION_REFUSED);
-	else if (!upstream_tls_find(exchange->worker->upstream_tls, match, &tls))
+	else if (!upstream_tls_find(exchange->worker->upstream_tls, match, &way))
 		have_no_endpoint(exchange, FAULT_UPSTREAM_TLS_UNUSABLE);
 	else
-		connect_to(exchange, endpoint, tls);
+		connect_to(exchange, endpoint, &way);
 }
 
 static void on_name(struct name_waiter *waiter)
@@ -293,38 +246,21 @@ static enum fault give_leave(struct exchange *exchange)
 	return response_out_inform(exchange, 100);
 }
 
-static enum message_framing request_framing(const struct exchange *exchange)
-{
-	switch (exchange->request.framing) {
-	case BODY_LENGTH:
-		return MESSAGE_FRAMING_RAW;
-	case BODY_CHUNKED:
-		return MESSAGE_FRAMING_CHUNKED;
-	case BODY_NONE:
-	case BODY_CLOSE:
-		break;
-	}
-	return MESSAGE_FRAMING_NONE;
-}
-
 static void attempt_send(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_upstream;
 	enum fault fault = give_leave(exchange);
-	struct span head;
 
 	if (fault != FAULT_NONE) {
 		exchange_cut(exchange, fault);
 		return;
 	}
-	head = request_out_write(exchange);
-	if (head.ptr == NULL) {
-		exchange_answer(exchange, FAULT_WRITER_CHECK);
+	fault = request_out_begin(exchange);
+	if (fault != FAULT_NONE) {
+		exchange_answer(exchange, fault);
 		return;
 	}
-	upstream->requests++;
-	message_sender_init(&relay->sender, &upstream->transport, request_framing(exchange), head);
+	exchange->server->connection->requests++;
 	relay->body_limit = exchange->policy->body_limit_bytes == 0
 				    ? UINT64_MAX
 				    : exchange->policy->body_limit_bytes;
@@ -332,48 +268,8 @@ static void attempt_send(struct exchange *exchange)
 	exchange_pump(exchange);
 }
 
-static enum fault handshake_fault(const struct transport *transport)
+void attempt_on_connected(struct exchange *exchange)
 {
-	if (transport_is_distrusted(transport))
-		return FAULT_UPSTREAM_UNVERIFIED;
-	return transport_failure(transport) != NULL ? FAULT_UPSTREAM_HANDSHAKE : FAULT_NONE;
-}
-
-/* A connection is made. Whatever can be read from it already is no answer (security spec, U8), and
- * where nothing can, the edge that said so must not be waited for again. */
-static enum fault look_at_connected(struct upstream *upstream)
-{
-	enum fault fault;
-	int reason;
-
-	if (!upstream->transport.can_read)
-		return FAULT_NONE;
-	reason = socket_connect_result(upstream->transport.source.fd);
-	if (reason != 0)
-		return attempt_connect_fault(reason);
-	fault = handshake_fault(&upstream->transport);
-	if (fault != FAULT_NONE)
-		return fault;
-	if (upstream->transport.peer_done)
-		return FAULT_UPSTREAM_CLOSED;
-	if (transport_has_news(&upstream->transport))
-		return FAULT_BAD_RESPONSE;
-	upstream->transport.can_read = false;
-	return FAULT_NONE;
-}
-
-static void on_connected(struct exchange *exchange)
-{
-	struct upstream *upstream = exchange->upstream;
-	enum fault fault = look_at_connected(upstream);
-
-	if (fault != FAULT_NONE) {
-		attempt_fail(exchange, fault);
-		return;
-	}
-	if (!upstream->transport.can_write)
-		return;
-	upstream->connecting = false;
 	exchange_attempt(exchange)->connect_us = us_since_start(exchange);
 	attempt_send(exchange);
 }
@@ -381,38 +277,6 @@ static void on_connected(struct exchange *exchange)
 /*
  * The response head comes in
  */
-
-static enum fault fault_of_close(const struct exchange *exchange, bool broken)
-{
-	const struct upstream *upstream = exchange->upstream;
-	bool silent = upstream->in->end == 0 && exchange->informational == 0;
-
-	if (upstream->reused && silent)
-		return FAULT_STALE_CONNECTION;
-	return broken ? FAULT_UPSTREAM_RESET : FAULT_UPSTREAM_CLOSED;
-}
-
-/* The head is larger than the buffer: a larger one takes over, and the head is read anew. */
-static bool grow_buffer(struct exchange *exchange)
-{
-	struct upstream *upstream = exchange->upstream;
-	struct iobuf_pool *pool = &exchange->worker->iobufs;
-	struct iobuf *larger;
-
-	iobuf_compact(upstream->in);
-	exchange->progress = (struct h1_progress){0};
-	exchange->response = (struct response_head){.headers = exchange->response_headers};
-	if (upstream->in->end < upstream->in->room)
-		return true;
-	larger = iobuf_take_large(pool, (size_t)upstream->in->room * 4);
-	if (larger == NULL)
-		return false;
-	memcpy(larger->bytes, upstream->in->bytes, upstream->in->end);
-	larger->end = upstream->in->end;
-	iobuf_give(pool, upstream->in);
-	upstream->in = larger;
-	return true;
-}
 
 static void start_again(struct exchange *exchange)
 {
@@ -494,113 +358,21 @@ static bool on_informational(struct exchange *exchange)
 	return true;
 }
 
-static struct h1_limits response_limits(const struct exchange *exchange)
+bool attempt_on_head(struct exchange *exchange)
+{
+	if (exchange->response.status < 200)
+		return on_informational(exchange);
+	on_final_head(exchange);
+	return false;
+}
+
+uint32_t attempt_head_bytes_max(const struct exchange *exchange)
 {
 	uint32_t head_bytes = exchange->policy->response_head_bytes;
 
 	if (head_bytes < RESPONSE_HEAD_MIN)
-		head_bytes = RESPONSE_HEAD_MIN;
-	if (head_bytes > WORKER_HEAD_MAX)
-		head_bytes = WORKER_HEAD_MAX;
-	return (struct h1_limits){
-		.line_bytes = head_bytes,
-		.field_bytes = head_bytes,
-		.head_bytes = head_bytes,
-		.fields = HEAD_RESPONSE_FIELDS_MAX,
-		.underscores = true,
-		.keep_odd_names = true,
-	};
-}
-
-/* Parses what is there. True: more bytes are needed. */
-static bool parse_head(struct exchange *exchange)
-{
-	struct h1_limits limits = response_limits(exchange);
-
-	for (;;) {
-		struct iobuf *in = exchange->upstream->in;
-		struct h1_result result = h1_parse_response(
-			span_make(in->bytes + in->start, in->end - in->start), &limits,
-			exchange->request.method_id, &exchange->progress, &exchange->response);
-
-		if (result.status == H1_BAD) {
-			attempt_fail(exchange, result.fault);
-			return false;
-		}
-		if (result.status == H1_MORE)
-			return true;
-		in->start += (uint32_t)result.consumed;
-		exchange->response_head_bytes += (uint32_t)result.consumed;
-		exchange->progress = (struct h1_progress){0};
-		if (exchange->response.status >= 200) {
-			on_final_head(exchange);
-			return false;
-		}
-		if (!on_informational(exchange))
-			return false;
-	}
-}
-
-static bool has_response_buffer(struct exchange *exchange)
-{
-	struct upstream *upstream = exchange->upstream;
-
-	if (upstream->in == NULL)
-		upstream->in = iobuf_take(&exchange->worker->iobufs);
-	return upstream->in != NULL &&
-	       (upstream->in->end < upstream->in->room || grow_buffer(exchange));
-}
-
-/* Reads and parses until the head is whole. True: the exchange still waits for it. */
-static bool read_head(struct exchange *exchange)
-{
-	struct upstream *upstream = exchange->upstream;
-
-	while (upstream->transport.can_read) {
-		struct iobuf *in;
-		ssize_t got;
-
-		if (!has_response_buffer(exchange)) {
-			exchange_answer(exchange, FAULT_OUT_OF_MEMORY);
-			return false;
-		}
-		in = upstream->in;
-		got = transport_read(&upstream->transport, in->bytes + in->end, in->room - in->end);
-		if (got == TRANSPORT_AGAIN)
-			return true;
-		if (got <= 0) {
-			attempt_fail(exchange, fault_of_close(exchange, got == TRANSPORT_BROKEN));
-			return false;
-		}
-		in->end += (uint32_t)got;
-		if (!parse_head(exchange))
-			return false;
-	}
-	return true;
-}
-
-void attempt_on_upstream(struct exchange *exchange)
-{
-	switch (exchange->state) {
-	case EXCHANGE_CONNECTING:
-		on_connected(exchange);
-		break;
-	case EXCHANGE_WAITING:
-		if (read_head(exchange))
-			exchange_pump(exchange);
-		break;
-	case EXCHANGE_RELAYING:
-		exchange_pump(exchange);
-		break;
-	case EXCHANGE_TUNNELLING:
-		tunnel_pump(exchange);
-		break;
-	case EXCHANGE_HEAD:
-	case EXCHANGE_ROUTING:
-	case EXCHANGE_ANSWERING:
-	case EXCHANGE_DONE:
-		BUG_ON(true); /* no attempt is under way there */
-	}
+		return RESPONSE_HEAD_MIN;
+	return head_bytes > WORKER_HEAD_MAX ? WORKER_HEAD_MAX : head_bytes;
 }
 
 void attempt_on_timeout(struct exchange *exchange)
@@ -642,7 +414,7 @@ void attempt_fail(struct exchange *exchange, enum fault fault)
 		exchange->tries++;
 		avoid_endpoint(exchange);
 	}
-	if (exchange->upstream == NULL || exchange->upstream->connecting)
+	if (exchange->server == NULL || exchange->server->connecting)
 		exchange->worker->counters->upstream_connect_failures++;
 	exchange->failure = fault;
 	exchange->fresh_connection = fault == FAULT_STALE_CONNECTION;
@@ -665,57 +437,37 @@ void attempt_break(struct exchange *exchange, enum fault fault)
 /* All that came from the endpoint in this attempt, what nobody read included. */
 static uint64_t received_from_endpoint(const struct exchange *exchange)
 {
-	const struct iobuf *in = exchange->upstream->in;
-	uint64_t unread = in == NULL ? 0 : in->end - in->start;
-
-	return exchange->response_head_bytes + exchange->to_downstream.reader.wire_bytes + unread;
+	return exchange->response_head_bytes + exchange->to_downstream.reader.wire_bytes +
+	       server_unread(exchange->server);
 }
 
-/* The endpoint's connection belongs to the exchange no more; its figures are final. */
-static struct upstream *unbind_upstream(struct exchange *exchange)
+/* The endpoint belongs to the exchange no more; its figures are final. */
+static struct server *unbind_server(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
+	struct server *server = exchange->server;
 	struct access_attempt *attempt = exchange_attempt(exchange);
 	struct worker *worker = exchange->worker;
 
 	attempt->duration_us = us_since_start(exchange);
 	attempt->response_bytes = exchange->to_downstream.reader.total;
-	worker->counters->upstream_bytes_out += exchange->to_upstream.sender.sent;
+	worker->counters->upstream_bytes_out += message_sender_sent(&exchange->to_upstream.sender);
 	worker->counters->upstream_bytes_in += received_from_endpoint(exchange);
 	if (attempt->status == 0)
 		learn(exchange, LOAD_ABANDONED, latency_us(exchange, LOAD_ABANDONED));
-	load_end(&worker->load_book, load_key_of(upstream->slot, upstream->incarnation));
-	exchange->upstream = NULL;
-	return upstream;
+	load_end(&worker->load_book, load_key_of(server));
+	exchange->server = NULL;
+	return server;
 }
 
 void attempt_drop(struct exchange *exchange)
 {
 	name_waiter_cancel(&exchange->name_waiter);
 	loop_task_cancel(&exchange->task);
-	if (exchange->upstream != NULL)
-		upstream_close(unbind_upstream(exchange));
-}
-
-/* Nothing lies behind the response, in the kernel either: an edge that was used up tells nobody (U8). */
-static bool is_quiet(struct transport *transport)
-{
-	if (!transport->can_read)
-		return true;
-	if (transport_has_news(transport))
-		return false;
-	transport->can_read = false;
-	return true;
+	if (exchange->server != NULL)
+		server_drop(unbind_server(exchange));
 }
 
 void attempt_finish(struct exchange *exchange)
 {
-	const struct body_reader *reader = &exchange->to_downstream.reader;
-	struct transport *transport = &exchange->upstream->transport;
-	bool reusable = exchange->request_sent && exchange->response.keep_alive &&
-			exchange->response.framing != BODY_CLOSE && reader->ended &&
-			reader->buf->start == reader->buf->end && !transport->peer_done &&
-			is_quiet(transport);
-
-	upstream_release(unbind_upstream(exchange), reusable);
+	server_finish(unbind_server(exchange), exchange->request_sent);
 }

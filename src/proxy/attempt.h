@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "http/fault.h"
 
 struct exchange;
@@ -14,10 +17,17 @@ enum fault attempt_connect_fault(int reason);
 /* The exchange is ROUTING and its route leads to an upstream. */
 void attempt_start(struct exchange *exchange);
 
-/* Edges of the endpoint's connection, in any state. */
-void attempt_on_upstream(struct exchange *exchange);
+/* The exchange is CONNECTING, and the request may go out. */
+void attempt_on_connected(struct exchange *exchange);
 
-/* The timer of the endpoint's connection. */
+/* The exchange is WAITING, and a response head lies in exchange->response. False: it waits no more, and may be
+ * gone. */
+bool attempt_on_head(struct exchange *exchange);
+
+/* What a response head may have (proxy-buffer-size; security spec, U5). */
+uint32_t attempt_head_bytes_max(const struct exchange *exchange);
+
+/* The server's timer. */
 void attempt_on_timeout(struct exchange *exchange);
 
 /* The attempt has failed: another one is started where that is allowed, else the client gets the fault. */
@@ -27,8 +37,8 @@ void attempt_fail(struct exchange *exchange, enum fault fault);
  * exchange_answer does. */
 void attempt_break(struct exchange *exchange, enum fault fault);
 
-/* The endpoint's connection is given up; what it has to say does not matter any more. */
+/* The endpoint is given up; what it has to say does not matter any more. */
 void attempt_drop(struct exchange *exchange);
 
-/* The whole response was read and sent: the connection goes back to the pool where it may. */
+/* The whole response was read and sent: what carried it may serve again. */
 void attempt_finish(struct exchange *exchange);

@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A client's connection that speaks HTTP/2 (RFC 9113; security spec, 4 and 5.1): the codec's session between the
  * transport and the streams (downstream_stream.h).
- *
- *   transport --read--> h2_receive --> streams note --> exchanges act        as it comes
- *   exchanges --> h2_respond, h2_body_ready, ... --> h2_pull --write--> transport     once at the end of a turn
- *
- * Buffers are there only while bytes lie in them that could not be handed on: of the client's, because what is to be
- * sent must go first; for the client, because the kernel has no room. While the kernel has none nothing more is pulled,
- * so that no exchange reads from its endpoint what nobody takes.
  */
 #pragma once
 
 #include "base/list.h"
-#include "http/h2.h"
-#include "io/iobuf.h"
-#include "io/loop.h"
+#include "proxy/h2_wire.h"
 
 struct downstream;
 
 struct downstream_h2 {
-	struct h2_session session;
+	struct h2_wire wire;
 	struct downstream *downstream;
-	struct loop_task task; /* goes on at the end of the turn: writes, and reads what was left */
-	struct list streams;   /* all of them */
-	struct list moved;     /* those that have something to do */
-	struct iobuf *in;      /* bytes of the client that are not taken yet, or NULL */
-	struct iobuf *out;     /* bytes for the client that the kernel has not taken yet, or NULL */
+	struct list streams; /* all of them */
 	uint64_t idle_since_ns;
 };
 

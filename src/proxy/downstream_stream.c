@@ -70,8 +70,7 @@ static void free_stream(struct downstream_stream *stream)
 
 static void note(struct downstream_stream *stream)
 {
-	if (list_is_empty(&stream->moved))
-		list_add_last(&stream->connection->moved, &stream->moved);
+	h2_wire_note(&stream->connection->wire, &stream->moved);
 }
 
 void downstream_stream_on_head(void *owner, struct h2_stream *h2, enum fault fault)
@@ -89,10 +88,10 @@ void downstream_stream_on_head(void *owner, struct h2_stream *h2, enum fault fau
 void downstream_stream_on_body(void *owner, struct h2_stream *h2, struct span bytes)
 {
 	struct downstream_stream *stream = stream_of(h2);
-	struct body_reader *reader = &stream->client.exchange->to_upstream.reader;
+	struct relay *relay = &stream->client.exchange->to_upstream;
 
 	(void)owner;
-	if (!body_reader_feed(reader, &worker_of(stream)->iobufs, bytes))
+	if (!relay_feed(relay, &worker_of(stream)->iobufs, bytes))
 		stream->starved = true;
 	note(stream);
 }

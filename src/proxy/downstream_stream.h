@@ -19,7 +19,7 @@ struct downstream_stream {
 	struct client client;
 	struct downstream_h2 *connection;
 	struct list link;  /* in connection->streams */
-	struct list moved; /* in connection->moved: something has happened */
+	struct list moved; /* in connection->wire.moved: something has happened */
 	enum fault fault;  /* of the head, or of the stream as a whole */
 	bool head_came;    /* and the exchange has not seen it */
 	bool starved;      /* there was no memory for its body */

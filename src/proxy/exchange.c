@@ -15,8 +15,8 @@
 #include "proxy/policy/same_ciphers.h"
 #include "proxy/record.h"
 #include "proxy/response_out.h"
+#include "proxy/server.h"
 #include "proxy/tunnel.h"
-#include "proxy/upstream.h"
 #include "proxy/worker.h"
 
 /* A client that takes less than this within its time-out has stalled (security spec, 7.1). */
@@ -43,7 +43,7 @@ void exchange_move(struct exchange *exchange, enum exchange_state to)
 			  to == EXCHANGE_RELAYING || to == EXCHANGE_TUNNELLING;
 
 	BUG_ON((moves[exchange->state] & BIT(to)) == 0);
-	BUG_ON(attempting != (exchange->upstream != NULL));
+	BUG_ON(attempting != (exchange->server != NULL));
 	exchange->state = to;
 }
 
@@ -292,7 +292,7 @@ static void await_upstream(struct exchange *exchange, enum await what, uint64_t 
 			   uint32_t delay_ms)
 {
 	deadline_set(&exchange->upstream_deadline, exchange->worker->timers,
-		     &exchange->upstream->timer, what, progress, 1, delay_ms);
+		     &exchange->server->timer, what, progress, 1, delay_ms);
 }
 
 /* The request is still on its way to the endpoint. */
@@ -352,7 +352,7 @@ static bool pump_request(struct exchange *exchange)
 	case RELAY_BROKEN:
 		/* it may have answered before it closed: what it said counts (U10) */
 		exchange->request_given_up = true;
-		exchange->upstream->transport.can_read = true;
+		server_hear_out(exchange->server);
 		return true;
 	case RELAY_CUT:
 		exchange_answer(exchange, FAULT_REQUEST_CUT);
@@ -417,8 +417,8 @@ void exchange_pump(struct exchange *exchange)
 	arm_client(exchange);
 	arm_upstream(exchange);
 	if (exchange->state == EXCHANGE_WAITING && exchange->request_given_up &&
-	    exchange->upstream->transport.can_read)
-		attempt_on_upstream(exchange);
+	    server_may_have_spoken(exchange->server))
+		server_hear(exchange->server);
 }
 
 /*
@@ -437,7 +437,6 @@ static bool may_keep_alive(const struct exchange *exchange)
 
 void exchange_on_response(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
 	struct relay *relay = &exchange->to_downstream;
 	enum message_framing framing = response_out_framing(exchange);
 
@@ -459,10 +458,7 @@ void exchange_on_response(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_RESPONSE_HEAD_TOO_LARGE);
 		return;
 	}
-	body_reader_init(&relay->reader, &upstream->transport, upstream->in,
-			 exchange->response.framing, exchange->response.content_length, false);
-	if (client_takes_trailers(exchange->client))
-		relay->reader.trailer_arena = &exchange->arena;
+	server_begin_body(exchange->server);
 	relay->body_limit = UINT64_MAX;
 	exchange->response_started = true;
 	exchange_move(exchange, EXCHANGE_RELAYING);

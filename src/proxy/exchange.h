@@ -18,7 +18,7 @@
  * any         -> DONE         exchange_end
  *
  * In HEAD no table is pinned. From ROUTING on the head is whole and the table is pinned once a route was
- * looked up; upstream is NULL but in CONNECTING, WAITING, RELAYING and TUNNELLING, and there it is not.
+ * looked up; server is NULL but in CONNECTING, WAITING, RELAYING and TUNNELLING, and there it is not.
  */
 #pragma once
 
@@ -36,7 +36,7 @@
 
 struct worker;
 struct client;
-struct upstream;
+struct server;
 struct shard;
 
 enum exchange_state {
@@ -58,7 +58,7 @@ enum { EXCHANGE_TRIES_MAX = 16 };
 struct exchange {
 	struct worker *worker;
 	struct client *client;
-	struct upstream *upstream; /* of the attempt under way */
+	struct server *server;     /* of the attempt under way */
 	enum exchange_state state; /* moved by exchange_move alone */
 	enum fault fault;          /* why the client did not get an endpoint's whole answer */
 	enum fault failure; /* of the last attempt that failed; NONE: its status was not wanted */

@@ -19,7 +19,7 @@ void message_sender_init(struct message_sender *sender, struct transport *transp
 	sender->stream = NULL;
 	sender->framing = framing;
 	sender->last = framing == MESSAGE_FRAMING_NONE;
-	sender->head_borrowed = true;
+	sender->head_borrowed = head.len > 0;
 	sender->first = 0;
 	sender->count = 0;
 	sender->data_piece = MESSAGE_SENDER_PIECES;
@@ -143,6 +143,12 @@ void message_sender_fetched(struct message_sender *sender, size_t bytes)
 		sender->first++;
 	sender->body_sent += bytes;
 	sender->fetched += bytes;
+}
+
+void message_sender_data_moved(struct message_sender *sender, const char *data)
+{
+	if (sender->first <= sender->data_piece && sender->data_piece < sender->count)
+		sender->pieces[sender->data_piece].iov_base = (char *)data + sender->fetched;
 }
 
 static enum message_sender_status flush_stream(struct message_sender *sender, size_t *data_sent)

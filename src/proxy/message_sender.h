@@ -67,6 +67,10 @@ void message_sender_put(struct message_sender *sender, struct span data, bool la
 /* Whether message_sender_put may be called: no data is under way and the last piece was not given. */
 bool message_sender_wants_data(const struct message_sender *sender);
 
+/* What was put has moved while it was being sent: what the sender has not reported by message_sender_flush lies at
+ * data now. */
+void message_sender_data_moved(struct message_sender *sender, const char *data);
+
 /* Sends what is to be sent. *data_sent: bytes of the piece that have gone since the last call; these are the borrower's
  * again. WAIT: the transport will tell when to go on. arena: for a head that must be kept. */
 enum message_sender_status message_sender_flush(struct message_sender *sender, struct arena *arena,
@@ -79,6 +83,12 @@ static inline bool message_sender_is_pending(const struct message_sender *sender
 {
 	return sender->first != sender->count ||
 	       (sender->stream != NULL && sender->last && !sender->stream->local_ended);
+}
+
+/* Bytes that went, to the last. */
+static inline uint64_t message_sender_sent(const struct message_sender *sender)
+{
+	return sender->stream != NULL ? sender->stream->wire_sent_bytes : sender->sent;
 }
 
 /* Not a byte has gone anywhere: the message may be replaced by another. */

@@ -8,9 +8,9 @@
 #include "base/bug.h"
 #include "http/fault.h"
 #include "io/socket.h"
-#include "proxy/attempt.h"
 #include "proxy/downstream.h"
 #include "proxy/record.h"
+#include "proxy/upstream.h"
 #include "proxy/worker.h"
 #include "table/hash.h"
 
@@ -230,8 +230,7 @@ static void fail_attempt(struct passthrough *passthrough, enum fault fault)
 		attempt->status = fault_facts(fault)->status;
 	passthrough->failure = (uint8_t)fault;
 	worker->counters->upstream_connect_failures++;
-	learn(passthrough,
-	      fault == FAULT_CONNECT_TIMEOUT ? LOAD_TIMED_OUT : LOAD_FAILED);
+	learn(passthrough, fault == FAULT_CONNECT_TIMEOUT ? LOAD_TIMED_OUT : LOAD_FAILED);
 	close_endpoint(passthrough, END_IN_ORDER);
 	if (!has_tries_left(passthrough)) {
 		end(passthrough, fault, END_BY_RESET);
@@ -265,7 +264,7 @@ static void on_connecting(struct passthrough *passthrough, uint32_t events)
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
 		reason = socket_connect_result(endpoint->source.fd);
 	if (reason != 0)
-		fail_attempt(passthrough, attempt_connect_fault(reason));
+		fail_attempt(passthrough, upstream_errno_fault(reason));
 	else if (endpoint->can_write)
 		begin_passing(passthrough);
 }
@@ -319,7 +318,7 @@ static void connect_to(struct passthrough *passthrough, const struct endpoint_re
 	worker->counters->attempts++;
 	load_begin(&worker->load_book, passthrough->load_key, passthrough->attempt_ns);
 	if (!open_endpoint(passthrough, &at)) {
-		fail_attempt(passthrough, attempt_connect_fault(errno));
+		fail_attempt(passthrough, upstream_errno_fault(errno));
 		return;
 	}
 	worker->counters->upstream_connects++;

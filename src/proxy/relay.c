@@ -39,6 +39,15 @@ static enum relay_status offer(struct relay *relay)
 	return RELAY_DONE;
 }
 
+bool relay_feed(struct relay *relay, struct iobuf_pool *pool, struct span bytes)
+{
+	bool fed = body_reader_feed(&relay->reader, pool, bytes);
+
+	if (fed)
+		message_sender_data_moved(&relay->sender, body_reader_data(&relay->reader).ptr);
+	return fed;
+}
+
 /* Reads once. RELAY_DONE: there may be something to offer. */
 static enum relay_status receive(struct relay *relay)
 {

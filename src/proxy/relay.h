@@ -36,6 +36,9 @@ struct relay {
 /* Gives pipe or block back. The relay may be used for another body. */
 void relay_fini(struct relay *relay);
 
+/* Bytes of a stream have come. Those before them may move, and the sender is told. False: there is no memory. */
+bool relay_feed(struct relay *relay, struct iobuf_pool *pool, struct span bytes);
+
 /* Moves what can be moved. reader and sender are initialised. arena: as message_sender_flush. */
 enum relay_status relay_pump(struct relay *relay, struct arena *arena);
 

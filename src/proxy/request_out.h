@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The request head as the endpoint gets it: made anew from the parsed one (compat spec, 13.2; security
- * spec, 3.6 and 3.8). */
+ * spec, 3.6 and 3.8), as bytes of HTTP/1.1 or for a stream of HTTP/2. */
 #pragma once
 
-#include "base/span.h"
+#include "http/fault.h"
 
 struct exchange;
 
-/* Writes it into the worker's scratch. {NULL, 0}: it does not fit, or a value did not pass the writer's check. */
-struct span request_out_write(struct exchange *exchange);
+/* Begins the request at exchange->server: sets to_upstream.sender, behind which the body goes. A fault: it does not
+ * fit, a value did not pass the writer's check, or there is no memory for it. */
+enum fault request_out_begin(struct exchange *exchange);

@@ -4,91 +4,14 @@
 #include <stdio.h>
 
 #include "base/bug.h"
+#include "http/grpc.h"
 #include "http/h1_write.h"
 #include "http/h2.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/head_out.h"
 #include "proxy/policy/forwarded.h"
 #include "proxy/worker.h"
-
-/* Those of an endpoint, and ours. */
-enum { FIELDS_MAX = HEAD_RESPONSE_FIELDS_MAX + 16 };
-
-/* A head while it is made. */
-struct out {
-	struct exchange *exchange;
-	struct h2_stream *stream; /* NULL: HTTP/1.1 */
-	struct h1_writer h1;
-	uint32_t count;   /* of HTTP/2: fields in the list */
-	enum fault fault; /* of HTTP/2: there is no memory for a text */
-};
-
-/* A worker makes one head at a time, and the stream copies the list at once. */
-static struct header h2_fields[FIELDS_MAX];
-
-static struct out out_begin(struct exchange *exchange)
-{
-	return (struct out){
-		.exchange = exchange,
-		.stream = exchange->client->stream,
-		.h1 = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE),
-	};
-}
-
-/* The texts of a head of HTTP/2 are wanted until it has gone, which is later. */
-static struct span keep(struct out *out, struct span text)
-{
-	struct span copy;
-
-	if (text.len == 0)
-		return S("");
-	copy = arena_copy(&out->exchange->arena, text);
-	if (copy.ptr == NULL)
-		out->fault = FAULT_OUT_OF_MEMORY;
-	return copy;
-}
-
-static void add(struct out *out, enum header_id id, struct span name, struct span value)
-{
-	BUG_ON(out->count == FIELDS_MAX);
-	h2_fields[out->count++] = (struct header){.name = name, .value = value, .id = (uint16_t)id};
-}
-
-/* A field with a name of ours and a value that stays until the exchange ends. */
-static void put(struct out *out, enum header_id id, struct span value)
-{
-	if (out->stream == NULL)
-		h1_write_field(&out->h1, id, value);
-	else
-		add(out, id, header_name(id), value);
-}
-
-static void put_number(struct out *out, enum header_id id, uint64_t number)
-{
-	char digits[20];
-	size_t at = sizeof(digits);
-
-	if (out->stream == NULL) {
-		h1_write_field_number(&out->h1, id, number);
-		return;
-	}
-	do
-		digits[--at] = (char)('0' + number % 10);
-	while ((number /= 10) != 0);
-	add(out, id, header_name(id), keep(out, span_make(digits + at, sizeof(digits) - at)));
-}
-
-/* A field as it was received; its texts lie in a buffer that goes on to be used. */
-static void put_received(struct out *out, const struct header *header)
-{
-	if (out->stream == NULL)
-		h1_write_header(&out->h1, header);
-	else
-		add(out, (enum header_id)header->id,
-		    header->id == HEADER_OTHER ? keep(out, header->name)
-					       : header_name((enum header_id)header->id),
-		    keep(out, header->value));
-}
 
 enum message_framing response_out_framing(const struct exchange *exchange)
 {
@@ -120,12 +43,12 @@ static struct span hsts_of(const struct exchange *exchange)
 	return routes_text(routes, routes->settings->hsts);
 }
 
-static void put_hsts(struct out *out)
+static void put_hsts(struct head_out *out)
 {
 	struct span hsts = hsts_of(out->exchange);
 
 	if (hsts.len > 0 && out->exchange->response.status != 101)
-		put(out, HEADER_STRICT_TRANSPORT_SECURITY, hsts);
+		head_out_put(out, HEADER_STRICT_TRANSPORT_SECURITY, hsts);
 }
 
 static bool passes(const struct exchange *exchange, const struct header *header)
@@ -149,64 +72,74 @@ static bool passes(const struct exchange *exchange, const struct header *header)
 	return false;
 }
 
-static void put_server(struct out *out)
+static void put_server(struct head_out *out)
 {
 	const struct exchange *exchange = out->exchange;
 
 	if (exchange->table != NULL && exchange->table->routes.settings->server_tokens)
-		put(out, HEADER_SERVER, S("ingot"));
+		head_out_put(out, HEADER_SERVER, S("ingot"));
 }
 
 /* Of HTTP/1.1 alone: how the body is framed, and what becomes of the connection. */
-static void put_connection(struct out *out)
+static void put_connection(struct head_out *out)
 {
 	if (out->stream != NULL)
 		return;
 	if (out->exchange->response.status == 101) {
-		put(out, HEADER_CONNECTION, S("upgrade"));
-		put(out, HEADER_UPGRADE, S("websocket"));
+		head_out_put(out, HEADER_CONNECTION, S("upgrade"));
+		head_out_put(out, HEADER_UPGRADE, S("websocket"));
 	} else if (!out->exchange->keep_alive) {
-		put(out, HEADER_CONNECTION, S("close"));
+		head_out_put(out, HEADER_CONNECTION, S("close"));
 	}
+}
+
+/* A stream may end with its head. A client of HTTP/1.1 has to be told that there is no body, where the response could
+ * have one. */
+static bool is_empty(const struct exchange *exchange)
+{
+	const struct response_head *response = &exchange->response;
+
+	return response->framing == BODY_NONE && response->status >= 200 &&
+	       response->status != 204 && response->status != 304 &&
+	       exchange->request.method_id != METHOD_HEAD;
 }
 
 /* Content-Length stays with HEAD and 304, which have no body, and goes from 204 and 1xx, which must not
  * have it (RFC 9110, 8.6). */
-static void put_framing(struct out *out, enum message_framing framing)
+static void put_framing(struct head_out *out, enum message_framing framing)
 {
 	const struct response_head *response = &out->exchange->response;
 
 	if (framing == MESSAGE_FRAMING_CHUNKED)
-		put(out, HEADER_TRANSFER_ENCODING, S("chunked"));
+		head_out_put(out, HEADER_TRANSFER_ENCODING, S("chunked"));
 	else if (response->has_content_length && response->status != 204 && response->status >= 200)
-		put_number(out, HEADER_CONTENT_LENGTH, response->content_length);
+		head_out_put_number(out, HEADER_CONTENT_LENGTH, response->content_length);
+	else if (out->stream == NULL && is_empty(out->exchange))
+		head_out_put(out, HEADER_CONTENT_LENGTH, S("0"));
 }
 
-static void put_response(struct out *out, enum message_framing framing)
+static void put_response(struct head_out *out, enum message_framing framing)
 {
 	struct exchange *exchange = out->exchange;
 	const struct response_head *response = &exchange->response;
 
 	if (!response_head_has(response, HEADER_DATE) && response->status >= 200)
-		put(out, HEADER_DATE, worker_date(exchange->worker));
+		head_out_put(out, HEADER_DATE, worker_date(exchange->worker));
 	put_server(out);
 	put_hsts(out);
 	for (uint32_t i = 0; i < response->header_count; i++)
 		if (passes(exchange, &response->headers[i]))
-			put_received(out, &response->headers[i]);
+			head_out_put_received_copy(out, &response->headers[i]);
 	put_connection(out);
 	put_framing(out, framing);
 }
 
 /* The head is written: it goes out with what the sender gets first. */
-static bool end_h1(struct out *out, enum message_framing framing)
+static bool end_h1(struct head_out *out, enum message_framing framing)
 {
 	struct exchange *exchange = out->exchange;
 
-	h1_write_end(&out->h1);
-	if (out->h1.fault == H1_WRITER_CHECK)
-		exchange->worker->counters->writer_check_failures++;
-	if (out->h1.fault != H1_WRITER_OK)
+	if (head_out_end_h1(out) != FAULT_NONE)
 		return false;
 	message_sender_init(&exchange->to_downstream.sender,
 			    &exchange->client->connection->transport, framing,
@@ -215,13 +148,13 @@ static bool end_h1(struct out *out, enum message_framing framing)
 }
 
 /* The head goes to the stream. */
-static enum fault end_h2(struct out *out, unsigned status, enum message_framing framing)
+static enum fault end_h2(struct head_out *out, unsigned status, enum message_framing framing)
 {
 	struct exchange *exchange = out->exchange;
 	enum fault fault = out->fault;
 
 	if (fault == FAULT_NONE)
-		fault = h2_respond(out->stream, status, h2_fields, out->count,
+		fault = h2_respond(out->stream, status, out->fields, out->count,
 				   framing == MESSAGE_FRAMING_NONE ? H2_THEN_END : H2_THEN_BODY);
 	if (fault == FAULT_WRITER_CHECK)
 		exchange->worker->counters->writer_check_failures++;
@@ -232,7 +165,7 @@ static enum fault end_h2(struct out *out, unsigned status, enum message_framing 
 bool response_out_begin(struct exchange *exchange, enum message_framing framing)
 {
 	const struct response_head *response = &exchange->response;
-	struct out out = out_begin(exchange);
+	struct head_out out = head_out_begin(exchange, exchange->client->stream);
 
 	if (out.stream == NULL) {
 		h1_write_literal(&out.h1, exchange->owed);
@@ -267,7 +200,7 @@ static enum fault send_interim(struct exchange *exchange, struct span text)
 	return exchange->owed.ptr == NULL ? FAULT_OUT_OF_MEMORY : FAULT_NONE;
 }
 
-static void put_hints(struct out *out)
+static void put_hints(struct head_out *out)
 {
 	const struct response_head *response = &out->exchange->response;
 
@@ -276,13 +209,13 @@ static void put_hints(struct out *out)
 
 		if (!header->dropped &&
 		    header_response_way((enum header_id)header->id) == HEADER_WAY_PASS)
-			put_received(out, header);
+			head_out_put_received_copy(out, header);
 	}
 }
 
 enum fault response_out_inform(struct exchange *exchange, unsigned status)
 {
-	struct out out = out_begin(exchange);
+	struct head_out out = head_out_begin(exchange, exchange->client->stream);
 
 	BUG_ON(exchange->owed.len > 0);
 	if (out.stream == NULL)
@@ -292,7 +225,7 @@ enum fault response_out_inform(struct exchange *exchange, unsigned status)
 	if (out.stream != NULL)
 		return out.fault != FAULT_NONE
 			       ? out.fault
-			       : h2_inform(out.stream, status, h2_fields, out.count);
+			       : h2_inform(out.stream, status, out.fields, out.count);
 	h1_write_end(&out.h1);
 	return out.h1.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&out.h1))
 					    : FAULT_NONE;
@@ -315,29 +248,29 @@ static size_t write_page(char *text, size_t size, unsigned status)
 	return length < 0 ? 0 : (size_t)length;
 }
 
-static void put_own(struct out *out, unsigned status, size_t page_length,
+static void put_own(struct head_out *out, unsigned status, size_t page_length,
 		    const struct header *field)
 {
 	struct exchange *exchange = out->exchange;
 
-	put(out, HEADER_DATE, worker_date(exchange->worker));
+	head_out_put(out, HEADER_DATE, worker_date(exchange->worker));
 	put_server(out);
 	put_hsts(out);
 	if (status != 204) {
-		put(out, HEADER_CONTENT_TYPE, S("text/html; charset=utf-8"));
-		put_number(out, HEADER_CONTENT_LENGTH, page_length);
+		head_out_put(out, HEADER_CONTENT_TYPE, S("text/html; charset=utf-8"));
+		head_out_put_number(out, HEADER_CONTENT_LENGTH, page_length);
 	}
 	if (field != NULL)
-		put_received(out, field);
+		head_out_put_received_copy(out, field);
 	if (exchange->request_id.len > 0)
-		put(out, HEADER_X_REQUEST_ID, exchange->request_id);
+		head_out_put(out, HEADER_X_REQUEST_ID, exchange->request_id);
 }
 
 /* Head and page leave as one. */
-static void send_own_h1(struct out *out, struct span page)
+static void send_own_h1(struct head_out *out, struct span page)
 {
 	if (!out->exchange->keep_alive)
-		put(out, HEADER_CONNECTION, S("close"));
+		head_out_put(out, HEADER_CONNECTION, S("close"));
 	h1_write_end(&out->h1);
 	h1_write_literal(&out->h1, page);
 	message_sender_init(&out->exchange->to_downstream.sender,
@@ -345,9 +278,9 @@ static void send_own_h1(struct out *out, struct span page)
 			    h1_written(&out->h1));
 }
 
-static enum fault send_own_h2(struct out *out, unsigned status, struct span page)
+static enum fault send_own_h2(struct head_out *out, unsigned status, struct span page)
 {
-	struct span kept = keep(out, page);
+	struct span kept = head_out_keep(out, page);
 	enum fault fault = end_h2(out, status,
 				  page.len > 0 ? MESSAGE_FRAMING_RAW : MESSAGE_FRAMING_NONE);
 
@@ -356,14 +289,13 @@ static enum fault send_own_h2(struct out *out, unsigned status, struct span page
 	return fault;
 }
 
-enum fault response_out_own(struct exchange *exchange, unsigned status, const struct header *field)
+static enum fault own_page(struct exchange *exchange, unsigned status, const struct header *field)
 {
-	struct out out = out_begin(exchange);
+	struct head_out out = head_out_begin(exchange, exchange->client->stream);
 	char page[512];
 	size_t length = status == 204 ? 0 : write_page(page, sizeof(page), status);
 	struct span body = span_make(page, exchange->request.method_id == METHOD_HEAD ? 0 : length);
 
-	forwarded_find_request_id(exchange);
 	if (out.stream == NULL) {
 		h1_write_literal(&out.h1, exchange->owed);
 		h1_write_status_line(&out.h1, status, S(""));
@@ -373,4 +305,42 @@ enum fault response_out_own(struct exchange *exchange, unsigned status, const st
 		return send_own_h2(&out, status, body);
 	send_own_h1(&out, body);
 	return FAULT_NONE;
+}
+
+static void put_text(struct head_out *out, struct span name, const char *value, int length)
+{
+	head_out_put_received_copy(
+		out, &(struct header){.name = name, .value = span_make(value, (size_t)length)});
+}
+
+/* An error for who speaks gRPC: trailers are all that there is, the outcome is read from them, and 200 is taken for
+ * granted. Nothing in the message has to be escaped. */
+static enum fault own_grpc(struct exchange *exchange, unsigned status)
+{
+	struct head_out out = head_out_begin(exchange, exchange->client->stream);
+	struct span reason = h1_reason(status);
+	char code[4];
+	char message[64];
+
+	head_out_put(&out, HEADER_DATE, worker_date(exchange->worker));
+	put_server(&out);
+	put_hsts(&out);
+	head_out_put(&out, HEADER_CONTENT_TYPE, S("application/grpc"));
+	put_text(&out, S("grpc-status"), code,
+		 snprintf(code, sizeof(code), "%u", (unsigned)grpc_status_of(status)));
+	put_text(
+		&out, S("grpc-message"), message,
+		snprintf(message, sizeof(message), "%u %.*s", status, (int)reason.len, reason.ptr));
+	if (exchange->request_id.len > 0)
+		head_out_put(&out, HEADER_X_REQUEST_ID, exchange->request_id);
+	return send_own_h2(&out, 200, S(""));
+}
+
+enum fault response_out_own(struct exchange *exchange, unsigned status, const struct header *field)
+{
+	bool speaks_grpc = exchange->client->stream != NULL && grpc_is_request(&exchange->request);
+
+	forwarded_find_request_id(exchange);
+	return speaks_grpc && status >= 400 ? own_grpc(exchange, status)
+					    : own_page(exchange, status, field);
 }

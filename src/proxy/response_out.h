@@ -20,7 +20,7 @@ enum message_framing response_out_framing(const struct exchange *exchange);
 bool response_out_begin(struct exchange *exchange, enum message_framing framing);
 
 /* An answer of Ingot's own, head and page, with one field besides (or NULL): sets to_downstream.sender, which only
- * has to be flushed. A fault: nothing can be answered. */
+ * has to be flushed. Who speaks gRPC is told an error by grpc-status. A fault: nothing can be answered. */
 enum fault response_out_own(struct exchange *exchange, unsigned status, const struct header *field);
 
 /* An interim response: 100, or 103 with the fields of exchange->response that may go on. Nothing is owed of

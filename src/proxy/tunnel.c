@@ -7,6 +7,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/response_out.h"
+#include "proxy/server.h"
 #include "proxy/upstream.h"
 #include "proxy/worker.h"
 
@@ -31,7 +32,7 @@ static uint32_t idle_timeout_ms(const struct exchange *exchange)
 /* What lies in the buffers behind both heads belongs to the tunnel. What was counted for the request counts on. */
 static void open_ways(struct exchange *exchange)
 {
-	struct upstream *upstream = exchange->upstream;
+	struct upstream *upstream = exchange->server->connection;
 	struct relay *up = &exchange->to_upstream;
 	struct relay *down = &exchange->to_downstream;
 	uint64_t sent = up->sender.sent;
@@ -138,7 +139,7 @@ void tunnel_pump(struct exchange *exchange)
 		tunnel_end(exchange, FAULT_NONE);
 	else
 		deadline_set(&exchange->upstream_deadline, exchange->worker->timers,
-			     &exchange->upstream->timer, AWAIT_TUNNEL, passed(exchange), 1,
+			     &exchange->server->timer, AWAIT_TUNNEL, passed(exchange), 1,
 			     idle_timeout_ms(exchange));
 }
 

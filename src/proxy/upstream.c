@@ -2,38 +2,17 @@
 #include "proxy/upstream.h"
 
 #include <errno.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/bug.h"
 #include "io/socket.h"
-#include "proxy/attempt.h"
 #include "proxy/conn_pool.h"
-#include "proxy/exchange.h"
+#include "proxy/tables.h"
+#include "proxy/upstream_h2.h"
 #include "proxy/worker.h"
 
-static void on_ready(struct loop_source *source, uint32_t events)
-{
-	struct upstream *upstream = container_of(source, struct upstream, transport.source);
-
-	transport_note(&upstream->transport, events);
-	if (upstream->exchange != NULL)
-		attempt_on_upstream(upstream->exchange);
-	else if ((events & ~(uint32_t)EPOLLOUT) != 0 && transport_has_news(&upstream->transport))
-		upstream_close(upstream);
-}
-
-static void on_expired(struct timer *timer)
-{
-	struct upstream *upstream = container_of(timer, struct upstream, timer);
-
-	if (upstream->exchange != NULL)
-		attempt_on_timeout(upstream->exchange);
-	else
-		upstream_close(upstream);
-}
-
-static int open_transport(struct upstream *upstream, int fd)
+static int open_transport(struct upstream *upstream, int fd,
+			  void (*on_ready)(struct loop_source *source, uint32_t events))
 {
 	struct loop *loop = upstream->worker->loop;
 
@@ -42,7 +21,8 @@ static int open_transport(struct upstream *upstream, int fd)
 	return transport_open_client_tls(&upstream->transport, loop, fd, on_ready, upstream->tls);
 }
 
-static struct upstream *upstream_new(struct worker *worker, int fd, struct tls_context *tls)
+static struct upstream *upstream_new(struct worker *worker, int fd, struct tls_context *tls,
+				     void (*on_ready)(struct loop_source *source, uint32_t events))
 {
 	struct upstream *upstream = slab_take(&worker->upstreams);
 
@@ -51,9 +31,9 @@ static struct upstream *upstream_new(struct worker *worker, int fd, struct tls_c
 		return NULL;
 	}
 	*upstream = (struct upstream){.worker = worker, .tls = tls};
+	upstream->server.connection = upstream;
 	list_init(&upstream->lru);
-	timer_init(&upstream->timer, on_expired);
-	if (open_transport(upstream, fd) == -1) {
+	if (open_transport(upstream, fd, on_ready) == -1) {
 		slab_give(&worker->upstreams, upstream);
 		return NULL;
 	}
@@ -61,7 +41,8 @@ static struct upstream *upstream_new(struct worker *worker, int fd, struct tls_c
 }
 
 static struct upstream *try_open(struct worker *worker, const struct endpoint_record *endpoint,
-				 struct tls_context *tls, struct exchange *exchange)
+				 struct tls_context *tls,
+				 void (*on_ready)(struct loop_source *source, uint32_t events))
 {
 	struct ip_port at = {.ip = endpoint->ip, .port = endpoint->port};
 	struct upstream *upstream;
@@ -70,7 +51,7 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 
 	if (fd == -1)
 		return NULL;
-	upstream = upstream_new(worker, fd, tls);
+	upstream = upstream_new(worker, fd, tls, on_ready);
 	if (upstream == NULL) {
 		int reason = errno;
 
@@ -78,11 +59,10 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 		errno = reason;
 		return NULL;
 	}
-	upstream->exchange = exchange;
 	upstream->at = at;
 	upstream->slot = endpoint->slot;
 	upstream->incarnation = endpoint->incarnation;
-	upstream->connecting = pending || tls != NULL;
+	upstream->server.connecting = pending || tls != NULL;
 	if (tls == NULL)
 		upstream->transport.can_write = !pending;
 	upstream->opened_ns = loop_now_ns(worker->loop);
@@ -92,38 +72,93 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 }
 
 struct upstream *upstream_open(struct worker *worker, const struct endpoint_record *endpoint,
-			       struct tls_context *tls, struct exchange *exchange)
+			       struct tls_context *tls,
+			       void (*on_ready)(struct loop_source *source, uint32_t events),
+			       void (*on_expired)(struct timer *timer))
 {
-	struct upstream *upstream = try_open(worker, endpoint, tls, exchange);
+	struct upstream *upstream = try_open(worker, endpoint, tls, on_ready);
 	int reason = errno;
 
-	if (upstream != NULL)
-		return upstream;
-	if (socket_is_exhausted(reason) && worker_make_room(worker))
-		return try_open(worker, endpoint, tls, exchange);
-	errno = reason;
-	return NULL;
+	if (upstream == NULL && socket_is_exhausted(reason) && worker_make_room(worker)) {
+		upstream = try_open(worker, endpoint, tls, on_ready);
+		reason = errno;
+	}
+	if (upstream == NULL)
+		errno = reason;
+	else
+		timer_init(&upstream->server.timer, on_expired);
+	return upstream;
 }
 
 void upstream_close(struct upstream *upstream)
 {
 	struct worker *worker = upstream->worker;
 
-	if (upstream->exchange == NULL) {
-		conn_pool_remove(&worker->pool, upstream);
+	BUG_ON(upstream->h2 != NULL);
+	conn_pool_remove(&worker->pool, upstream);
+	if (upstream->idle)
 		worker->counters->upstream_idle_now--;
-	} else {
+	else
 		worker->counters->upstream_active_now--;
-	}
-	timer_stop(worker->timers, &upstream->timer);
+	timer_stop(worker->timers, &upstream->server.timer);
 	transport_close(&upstream->transport, worker->loop);
 	iobuf_give(&worker->iobufs, upstream->in);
 	slab_give(&worker->upstreams, upstream);
 }
 
-static bool may_be_kept(const struct upstream *upstream, const struct table_settings *settings)
+void upstream_give_up(struct upstream *upstream)
 {
-	struct worker *worker = upstream->worker;
+	if (upstream->h2 != NULL)
+		upstream_h2_end(upstream);
+	else
+		upstream_close(upstream);
+}
+
+void upstream_leave(struct upstream *upstream)
+{
+	if (upstream->idle)
+		upstream_give_up(upstream);
+	else
+		BUG_ON(upstream->h2 == NULL); /* HTTP/1.1 is in the pool only while it idles */
+}
+
+enum fault upstream_errno_fault(int reason)
+{
+	/* which of the reasons say that the machine is at its end, and not the endpoint */
+	if (socket_is_exhausted(reason))
+		return FAULT_OUT_OF_DESCRIPTORS;
+	switch (reason) {
+	case ECONNREFUSED:
+		return FAULT_CONNECT_REFUSED;
+	case ETIMEDOUT:
+		return FAULT_CONNECT_TIMEOUT;
+	case EADDRNOTAVAIL:
+	case EAGAIN:
+		return FAULT_OUT_OF_DESCRIPTORS;
+	default:
+		return FAULT_CONNECT_FAILED;
+	}
+}
+
+enum fault upstream_connect_fault(const struct upstream *upstream)
+{
+	const struct transport *transport = &upstream->transport;
+	int reason;
+
+	if (!transport->can_read)
+		return FAULT_NONE;
+	reason = socket_connect_result(transport->source.fd);
+	if (reason != 0)
+		return upstream_errno_fault(reason);
+	if (transport_is_distrusted(transport))
+		return FAULT_UPSTREAM_UNVERIFIED;
+	return transport_failure(transport) != NULL ? FAULT_UPSTREAM_HANDSHAKE : FAULT_NONE;
+}
+
+static bool is_young(const struct upstream *upstream)
+{
+	const struct worker *worker = upstream->worker;
+	const struct table_settings *settings = shards_settings(&worker->tables.routes);
 	uint64_t age_ms = (loop_now_ns(worker->loop) - upstream->opened_ns) / 1000000;
 
 	return !worker->draining && settings->upstream_keepalive_connections > 0 &&
@@ -132,30 +167,37 @@ static bool may_be_kept(const struct upstream *upstream, const struct table_sett
 }
 
 /* The endpoint may have left while the connection was busy. */
-static bool is_in_table(const struct upstream *upstream, const struct tables *tables)
+static bool is_in_table(const struct upstream *upstream)
 {
 	return upstream->slot == TABLE_NONE ||
-	       tables_have(tables, upstream->slot, upstream->incarnation);
+	       tables_have(&upstream->worker->tables, upstream->slot, upstream->incarnation);
 }
 
-void upstream_release(struct upstream *upstream, bool reusable)
+bool upstream_may_serve_on(const struct upstream *upstream)
+{
+	return is_young(upstream) && is_in_table(upstream);
+}
+
+void upstream_rest(struct upstream *upstream)
 {
 	struct worker *worker = upstream->worker;
 	const struct table_settings *settings = shards_settings(&worker->tables.routes);
 
-	BUG_ON(upstream->exchange == NULL);
-	if (!reusable || !may_be_kept(upstream, settings) ||
-	    !is_in_table(upstream, &worker->tables)) {
-		upstream_close(upstream);
-		return;
-	}
-	iobuf_give(&worker->iobufs, upstream->in);
-	upstream->in = NULL;
-	upstream->exchange = NULL;
+	upstream->idle = true;
 	worker->counters->upstream_active_now--;
 	worker->counters->upstream_idle_now++;
-	conn_pool_put(&worker->pool, upstream);
-	timer_start(worker->timers, &upstream->timer, settings->upstream_keepalive_timeout_ms);
+	conn_pool_rest(&worker->pool, upstream);
 	while (worker->pool.count > settings->upstream_keepalive_connections)
-		upstream_close(container_of(list_first(&worker->pool.lru), struct upstream, lru));
+		conn_pool_give_up(&worker->pool);
+}
+
+void upstream_wake(struct upstream *upstream)
+{
+	struct worker *worker = upstream->worker;
+
+	upstream->idle = false;
+	upstream->reused = true;
+	worker->counters->upstream_idle_now--;
+	worker->counters->upstream_active_now++;
+	conn_pool_wake(&worker->pool, upstream);
 }

@@ -21,6 +21,7 @@ struct context_key {
 	uint8_t settings[32];
 	uint8_t certificate[32]; /* zero: none */
 	uint8_t authorities[32];
+	uint32_t alpn; /* BIT(enum tls_alpn) */
 };
 
 struct kept {
@@ -81,9 +82,16 @@ static void add_digest(uint8_t digest[static 32], const struct certificate_match
 		memcpy(digest, match->record->digest, 32);
 }
 
-static struct context_key key_of(const struct upstream_tls *tls, const struct named *named)
+/* Endpoints of HTTP/1.1 are asked for nothing, as nginx does: some that speak HTTP/2 too would choose that. */
+static uint32_t alpn_of(const struct upstream_match *match)
 {
-	struct context_key key = {0};
+	return match->upstream->protocol == UPSTREAM_HTTP2 ? BIT(TLS_ALPN_H2) : 0;
+}
+
+static struct context_key key_of(const struct upstream_tls *tls, const struct named *named,
+				 uint32_t alpn)
+{
+	struct context_key key = {.alpn = alpn};
 
 	memcpy(key.settings, tls->digest, sizeof(key.settings));
 	add_digest(key.certificate, &named->certificate);
@@ -116,9 +124,10 @@ static const char *terminate(const struct endpoints *endpoints, struct table_spa
 	return into;
 }
 
-static struct tls_context *make(const struct endpoints *endpoints, const struct upstream_tls *tls,
+static struct tls_context *make(const struct upstream_match *match, const struct upstream_tls *tls,
 				const struct named *named, struct error *err)
 {
+	const struct endpoints *endpoints = match->endpoints;
 	char ciphers[TABLE_WORDS_BYTES_MAX + 1];
 	char server_name[TABLE_WORDS_BYTES_MAX + 1];
 	char verify_name[TABLE_WORDS_BYTES_MAX + 1];
@@ -136,6 +145,7 @@ static struct tls_context *make(const struct endpoints *endpoints, const struct 
 		.version_min = speaks_1_2 ? TLS_VERSION_ANY : TLS_VERSION_1_3,
 		.version_max = speaks_1_3 ? TLS_VERSION_ANY : TLS_VERSION_1_2,
 		.ciphers = terminate(endpoints, tls->ciphers, ciphers),
+		.alpn = alpn_of(match),
 		.verify = named->authorities.record == NULL ? TLS_VERIFY_OFF : TLS_VERIFY_REQUIRED,
 		.authorities = text_of(&named->authorities, trusted->chain),
 		.revocations = text_of(&named->authorities, trusted->revoked),
@@ -168,7 +178,7 @@ static struct kept *add(struct upstream_tls_store *store, const struct upstream_
 			const struct context_key *key)
 {
 	struct error err;
-	struct tls_context *context = make(match->endpoints, tls, named, &err);
+	struct tls_context *context = make(match, tls, named, &err);
 	struct span name = endpoints_text(match->endpoints, match->upstream->name);
 
 	if (context == NULL)
@@ -180,7 +190,7 @@ static struct kept *add(struct upstream_tls_store *store, const struct upstream_
 static struct kept *get(struct upstream_tls_store *store, const struct upstream_match *match,
 			const struct upstream_tls *tls, const struct named *named)
 {
-	struct context_key key = key_of(tls, named);
+	struct context_key key = key_of(tls, named, alpn_of(match));
 	struct map_entry *entry = map_find(&store->by_key,
 					   span_make((const char *)&key, sizeof(key)));
 	struct kept *kept;
@@ -194,18 +204,18 @@ static struct kept *get(struct upstream_tls_store *store, const struct upstream_
 }
 
 bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_match *match,
-		       struct tls_context **context)
+		       struct upstream_way *way)
 {
 	const struct upstream_tls *tls;
 	struct named named;
 
-	*context = NULL;
+	*way = (struct upstream_way){.protocol = (enum upstream_protocol)match->upstream->protocol};
 	if (match->upstream->tls == TABLE_NONE)
 		return true;
 	tls = &match->endpoints->tls[match->upstream->tls];
 	if (!find(store, tls->certificate, &named.certificate) ||
 	    !find(store, tls->authorities, &named.authorities))
 		return false;
-	*context = get(store, match, tls, &named)->context;
-	return *context != NULL;
+	way->tls = get(store, match, tls, &named)->context;
+	return way->tls != NULL;
 }

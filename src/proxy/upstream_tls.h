@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
+#include "proxy/upstream_way.h"
 #include "table/shards.h"
 
-struct tls_context;
 struct upstream_tls_store;
 
 /* So many are kept; the one that was asked for longest ago goes first. */
@@ -21,7 +21,7 @@ struct upstream_tls_store *upstream_tls_store_new(const struct shards *certifica
 /* NULL is harmless. */
 void upstream_tls_store_free(struct upstream_tls_store *store);
 
-/* The context for endpoints of the upstream, borrowed until the next call: a connection holds it. NULL: TLS is not
- * spoken to them. False: it is, and cannot be. */
+/* How endpoints of the upstream are spoken to; a context of TLS is borrowed until the next call: a connection holds it.
+ * False: TLS is, and cannot be. */
 bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_match *match,
-		       struct tls_context **context);
+		       struct upstream_way *way);

@@ -21,6 +21,8 @@
 #include "proxy/passthrough.h"
 #include "proxy/pattern_store.h"
 #include "proxy/upstream.h"
+#include "proxy/upstream_h2.h"
+#include "proxy/upstream_stream.h"
 #include "proxy/upstream_tls.h"
 
 enum {
@@ -115,7 +117,7 @@ static void drain(struct worker *worker, uint64_t allowed_ms)
 		for (uint32_t i = 0; i < worker->listener_count; i++)
 			listener_drain(&worker->listeners[i]);
 	worker->draining = true;
-	conn_pool_close_all(&worker->pool);
+	conn_pool_close_idle(&worker->pool);
 	loop_defer(worker->loop, &worker->drain_task);
 	timer_start(worker->timers, &worker->drain_timer,
 		    allowed_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)allowed_ms);
@@ -312,6 +314,8 @@ static void init_memory(struct worker *worker)
 	slab_init(&worker->streams, sizeof(struct downstream_stream), PER_BLOCK, most);
 	slab_init(&worker->upstreams, sizeof(struct upstream), PER_BLOCK, (size_t)most * 2);
 	slab_init(&worker->passthroughs, sizeof(struct passthrough), EXCHANGES_PER_BLOCK, most);
+	slab_init(&worker->h2_upstreams, sizeof(struct upstream_h2), PER_BLOCK, (size_t)most * 2);
+	slab_init(&worker->upstream_streams, sizeof(struct upstream_stream), PER_BLOCK, most);
 	slab_init(&worker->exchanges, sizeof(struct exchange), EXCHANGES_PER_BLOCK, most);
 	iobuf_pool_init(&worker->iobufs, (size_t)most * BUFFERS_PER_CLIENT);
 	pipe_pool_init(&worker->pipes, most / CLIENTS_PER_PIPE + 1);
@@ -397,6 +401,8 @@ static void fini_parts(struct worker *worker)
 	slab_fini(&worker->h2_downstreams);
 	slab_fini(&worker->streams);
 	slab_fini(&worker->upstreams);
+	slab_fini(&worker->h2_upstreams);
+	slab_fini(&worker->upstream_streams);
 	slab_fini(&worker->exchanges);
 	slab_fini(&worker->passthroughs);
 	iobuf_pool_fini(&worker->iobufs);

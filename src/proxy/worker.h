@@ -86,6 +86,8 @@ struct worker {
 	struct slab h2_downstreams; /* what those that speak HTTP/2 have besides */
 	struct slab streams;        /* of HTTP/2, from clients */
 	struct slab upstreams;
+	struct slab h2_upstreams;     /* what those that speak HTTP/2 have besides */
+	struct slab upstream_streams; /* of HTTP/2, to endpoints */
 	struct slab exchanges;
 	struct slab passthroughs;
 	struct iobuf_pool iobufs;

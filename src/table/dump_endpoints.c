@@ -88,7 +88,7 @@ void dump_upstream(struct json *json, const char *key, const struct shards *shar
 	json_number(json, "id", id);
 	json_number(json, "incarnation", upstream->incarnation);
 	json_text(json, "name", endpoints_text(endpoints, upstream->name));
-	json_text(json, "protocol", S("http1"));
+	json_text(json, "protocol", upstream->protocol == UPSTREAM_HTTP2 ? S("http2") : S("http1"));
 	json_text(json, "algorithm", algorithm_word((enum upstream_algorithm)upstream->algorithm));
 	if (upstream->algorithm == UPSTREAM_HASH)
 		dump_hash(json, endpoints, upstream);

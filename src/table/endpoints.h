@@ -42,7 +42,8 @@ struct endpoint_record {
 	uint32_t incarnation; /* that of the slot, never 0 */
 };
 
-enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_PROTOCOL_COUNT };
+/* HTTP/2 in clear is known beforehand (RFC 9113, 3.3), over TLS it is what ALPN must choose. */
+enum upstream_protocol { UPSTREAM_HTTP1, UPSTREAM_HTTP2, UPSTREAM_PROTOCOL_COUNT };
 
 enum upstream_algorithm {
 	UPSTREAM_ROUND_ROBIN,

@@ -35,7 +35,7 @@
 
 #include "base/span.h"
 
-enum { TABLE_FORMAT_VERSION = 7, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
+enum { TABLE_FORMAT_VERSION = 8, TABLE_SECTIONS_MAX = 16, TABLE_HEADER_SIZE = 64 };
 enum { TABLE_SEGMENT_MAX = 1 << 30, TABLE_ALIGN = 16 }; /* bytes; of a bundle too */
 enum { TABLE_SHARDS_MAX = 4096 };
 

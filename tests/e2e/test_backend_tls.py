@@ -129,7 +129,7 @@ def test_both_versions_are_spoken(ingot, tls_pod, version):
 
 
 def test_an_unspoken_protocol_gets_nothing(ingot, pod):
-    ingot.serve(shop(pod, backend_protocol="GRPCS"))
+    ingot.serve(shop(pod, backend_protocol="FCGI"))
 
     assert ingot.get("shop.example").status == 503
     assert pod.connections == 0

@@ -169,6 +169,22 @@ def test_every_framing_of_a_response_ends_with_the_stream(ingot, pods, answer, e
         assert client.get(HOST).ended
 
 
+def test_a_body_that_a_pod_takes_late_arrives_as_it_was(make_ingot, pods):
+    release = threading.Event()
+
+    def late(wire, request):
+        release.wait(10)
+        wire.respond(hashlib.sha256(wire.read_body(request)).hexdigest())
+
+    ingot = make_ingot(config={"proxy-body-size": "0"}).serve(ingress(HOST, to=pods("pod", answer=late)))
+    body = os.urandom(1 << 20) * 16     # more than the kernel holds
+    threading.Timer(0.5, release.set).start()
+    with Client(ingot.address, timeout=20) as client:
+        answer = client.post(HOST, body)
+
+    assert bytes(answer.body).decode() == hashlib.sha256(body).hexdigest()
+
+
 def test_head_has_a_length_and_no_body(client):
     answer = client.get(HOST, "/a", method="HEAD")
 

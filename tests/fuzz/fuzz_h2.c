@@ -273,8 +273,24 @@ static void on_goaway(void *user, uint32_t last_id, uint32_t code)
 	note_number(user, code);
 }
 
-static const struct h2_calls calls = {on_begin,  on_head,   on_body,     on_end,   on_closed,
-				      read_body, body_sent, on_settings, on_goaway};
+static void on_sent(void *user, struct h2_stream *stream)
+{
+	(void)user;
+	MUST(stream->local_ended);
+}
+
+static const struct h2_calls calls = {
+	.on_begin = on_begin,
+	.on_head = on_head,
+	.on_body = on_body,
+	.on_end = on_end,
+	.on_closed = on_closed,
+	.read_body = read_body,
+	.body_sent = body_sent,
+	.on_sent = on_sent,
+	.on_settings = on_settings,
+	.on_goaway = on_goaway,
+};
 
 /* ---- the wire ---- */
 

@@ -5,6 +5,7 @@
 #include "io/tls_peer.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/head_out.h"
 #include "proxy/pattern_store.h"
 #include "proxy/policy/https_redirect.h"
 #include "proxy/tls_terms.h"
@@ -133,7 +134,7 @@ bool client_certificate_refuses(struct exchange *exchange)
  * What endpoints are told
  */
 
-static void write_verdict(struct exchange *exchange, struct h1_writer *writer)
+static void write_verdict(struct exchange *exchange, struct head_out *out)
 {
 	static const char failed[] = "FAILED:";
 	const char *reason = tls_peer_failure(client_of(exchange));
@@ -145,7 +146,7 @@ static void write_verdict(struct exchange *exchange, struct h1_writer *writer)
 		length = sizeof(failed) - 1 + strlen(reason);
 		text = arena_take_bytes(&exchange->arena, length);
 		if (text == NULL) {
-			writer->fault = H1_WRITER_FULL;
+			head_out_fail(out);
 			return;
 		}
 		memcpy(text, failed, sizeof(failed) - 1);
@@ -154,7 +155,7 @@ static void write_verdict(struct exchange *exchange, struct h1_writer *writer)
 	} else if (tls_peer_status(client_of(exchange)) == TLS_PEER_NONE) {
 		verdict = S("NONE");
 	}
-	h1_write_field(writer, HEADER_SSL_CLIENT_VERIFY, verdict);
+	head_out_put(out, HEADER_SSL_CLIENT_VERIFY, verdict);
 }
 
 static bool is_unreserved(char c)
@@ -186,17 +187,17 @@ static struct span escape(struct arena *arena, struct span text)
 	return span_make(into, (size_t)(at - into));
 }
 
-static void write_certificate(struct exchange *exchange, struct span pem, struct h1_writer *writer)
+static void write_certificate(struct exchange *exchange, struct span pem, struct head_out *out)
 {
 	struct span escaped = escape(&exchange->arena, pem);
 
 	if (escaped.ptr == NULL)
-		writer->fault = H1_WRITER_FULL;
+		head_out_fail(out);
 	else
-		h1_write_field(writer, HEADER_SSL_CLIENT_CERT, escaped);
+		head_out_put(out, HEADER_SSL_CLIENT_CERT, escaped);
 }
 
-void client_certificate_write(struct exchange *exchange, struct h1_writer *writer)
+void client_certificate_write(struct exchange *exchange, struct head_out *out)
 {
 	const struct host_tls *host = host_of(exchange);
 	struct tls_peer peer;
@@ -204,15 +205,15 @@ void client_certificate_write(struct exchange *exchange, struct h1_writer *write
 	if (host == NULL || host->verify == HOST_TLS_VERIFY_OFF ||
 	    !transport_is_tls(client_of(exchange)))
 		return;
-	write_verdict(exchange, writer);
+	write_verdict(exchange, out);
 	if (tls_peer_status(client_of(exchange)) == TLS_PEER_NONE)
 		return;
 	if (!tls_peer_read(client_of(exchange), &exchange->arena, &peer)) {
-		writer->fault = H1_WRITER_FULL;
+		head_out_fail(out);
 		return;
 	}
-	h1_write_field(writer, HEADER_SSL_CLIENT_SUBJECT_DN, peer.subject);
-	h1_write_field(writer, HEADER_SSL_CLIENT_ISSUER_DN, peer.issuer);
+	head_out_put(out, HEADER_SSL_CLIENT_SUBJECT_DN, peer.subject);
+	head_out_put(out, HEADER_SSL_CLIENT_ISSUER_DN, peer.issuer);
 	if (host->pass_certificate)
-		write_certificate(exchange, peer.pem, writer);
+		write_certificate(exchange, peer.pem, out);
 }

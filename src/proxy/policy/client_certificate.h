@@ -7,11 +7,14 @@
 #include <stdbool.h>
 
 #include "http/h1_write.h"
+#include "io/tls_context.h"
+#include "table/shards.h"
 
 struct exchange;
+struct head_out;
 
 /* Answers where the host asks and the client does not satisfy it. The route is known. False: the request goes on. */
 bool client_certificate_refuses(struct exchange *exchange);
 
 /* ssl-client-verify and its kin, where the host asks. */
-void client_certificate_write(struct exchange *exchange, struct h1_writer *writer);
+void client_certificate_write(struct exchange *exchange, struct head_out *out);

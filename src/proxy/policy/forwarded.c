@@ -5,6 +5,7 @@
 #include "io/socket.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
+#include "proxy/head_out.h"
 #include "proxy/tables.h"
 
 /* How far back a chain of proxies is followed (security spec, F4). */
@@ -233,56 +234,56 @@ void forwarded_find_request_id(struct exchange *exchange)
 }
 
 /* The client's chain and the peer behind it. */
-static void write_chain(struct exchange *exchange, struct span chain, struct h1_writer *writer)
+static void write_chain(struct exchange *exchange, struct span chain, struct head_out *out)
 {
 	char *full = arena_take_bytes(&exchange->arena, chain.len + 2 + IP_TEXT_SIZE);
 	size_t length = chain.len + 2;
 
 	if (full == NULL) {
-		writer->fault = H1_WRITER_FULL;
+		head_out_fail(out);
 		return;
 	}
 	memcpy(full, chain.ptr, chain.len);
 	memcpy(full + chain.len, ", ", 2);
 	length += ip_write(full + length, &exchange->client->connection->peer.ip);
-	h1_write_field(writer, HEADER_X_FORWARDED_FOR, span_make(full, length));
+	head_out_put(out, HEADER_X_FORWARDED_FOR, span_make(full, length));
 }
 
 static void write_for(struct exchange *exchange, const struct forwarded *forwarded,
-		      struct h1_writer *writer)
+		      struct head_out *out)
 {
 	const struct table_settings *settings = exchange->table->routes.settings;
 	struct span client = span_make(forwarded->client_text, forwarded->client_length);
 	struct span chain = forwarded->chain;
 
 	if (chain.len > 0)
-		h1_write_field(writer, HEADER_X_ORIGINAL_FORWARDED_FOR, chain);
+		head_out_put(out, HEADER_X_ORIGINAL_FORWARDED_FOR, chain);
 	if (!forwarded->trusted || !settings->compute_full_forwarded_for || chain.len == 0) {
-		h1_write_field(writer, HEADER_X_FORWARDED_FOR, client);
+		head_out_put_copy(out, HEADER_X_FORWARDED_FOR, client);
 		return;
 	}
-	write_chain(exchange, chain, writer);
+	write_chain(exchange, chain, out);
 }
 
 void forwarded_write(struct exchange *exchange, const struct forwarded *forwarded,
-		     struct h1_writer *writer)
+		     struct head_out *out)
 {
 	struct span client = span_make(forwarded->client_text, forwarded->client_length);
 	struct span hosts = field(exchange, HEADER_X_FORWARDED_HOST);
 
 	if (forwarded->lost)
-		writer->fault = H1_WRITER_FULL;
+		head_out_fail(out);
 	if (exchange->request_id.len > 0)
-		h1_write_field(writer, HEADER_X_REQUEST_ID, exchange->request_id);
-	h1_write_field(writer, HEADER_X_REAL_IP, client);
-	write_for(exchange, forwarded, writer);
-	h1_write_field(writer, HEADER_X_FORWARDED_HOST, forwarded->host);
-	h1_write_field(writer, HEADER_X_FORWARDED_PORT, forwarded->port);
-	h1_write_field(writer, HEADER_X_FORWARDED_PROTO, forwarded->proto);
-	h1_write_field(writer, HEADER_X_FORWARDED_SCHEME, forwarded->proto);
-	h1_write_field(writer, HEADER_X_SCHEME, forwarded->proto);
+		head_out_put(out, HEADER_X_REQUEST_ID, exchange->request_id);
+	head_out_put_copy(out, HEADER_X_REAL_IP, client);
+	write_for(exchange, forwarded, out);
+	head_out_put(out, HEADER_X_FORWARDED_HOST, forwarded->host);
+	head_out_put_copy(out, HEADER_X_FORWARDED_PORT, forwarded->port);
+	head_out_put(out, HEADER_X_FORWARDED_PROTO, forwarded->proto);
+	head_out_put(out, HEADER_X_FORWARDED_SCHEME, forwarded->proto);
+	head_out_put(out, HEADER_X_SCHEME, forwarded->proto);
 	if (forwarded->trusted && hosts.len > 0)
-		h1_write_field(writer, HEADER_X_ORIGINAL_FORWARDED_HOST, hosts);
+		head_out_put(out, HEADER_X_ORIGINAL_FORWARDED_HOST, hosts);
 	if (exchange->table->routes.settings->add_original_uri)
-		h1_write_field(writer, HEADER_X_ORIGINAL_URI, exchange->request.target);
+		head_out_put(out, HEADER_X_ORIGINAL_URI, exchange->request.target);
 }

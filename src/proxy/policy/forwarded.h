@@ -7,10 +7,10 @@
 
 #include "base/ip.h"
 #include "base/span.h"
-#include "http/h1_write.h"
 
 struct exchange;
 struct routes;
+struct head_out;
 
 /* What the forwarded fields of a request are made of. */
 struct forwarded {
@@ -45,4 +45,4 @@ void forwarded_find_request_id(struct exchange *exchange);
 
 /* X-Request-ID, X-Real-IP, X-Forwarded-* and their kin. */
 void forwarded_write(struct exchange *exchange, const struct forwarded *forwarded,
-		     struct h1_writer *writer);
+		     struct head_out *out);

@@ -67,7 +67,8 @@ bool retry_may_follow_fault(const struct exchange *exchange, enum fault fault)
 {
 	const struct fault_facts *facts = fault_facts(fault);
 	bool untouched = facts->retry == FAULT_RETRY_SAFE ||
-			 (exchange->upstream != NULL && exchange->to_upstream.sender.sent == 0);
+			 (exchange->server != NULL &&
+			  message_sender_sent(&exchange->to_upstream.sender) == 0);
 
 	if (facts->retry == FAULT_RETRY_NEVER || !can_be_resent(exchange) ||
 	    !(untouched || may_be_repeated(exchange)))

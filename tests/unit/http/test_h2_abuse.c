@@ -154,15 +154,46 @@ static void small_data_costs_beyond_64_in_a_second(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 64; i++)
-		h2_abuse_data(&abuse, 7, start_ns);
-	h2_abuse_data(&abuse, 8, start_ns);
+		h2_abuse_data(&abuse, 4, start_ns);
+	h2_abuse_data(&abuse, 5, start_ns);
 	assert_int_equal(h2_abuse_left(&abuse), 200);
-	h2_abuse_data(&abuse, 7, start_ns);
+	h2_abuse_data(&abuse, 4, start_ns);
 	assert_int_equal(h2_abuse_left(&abuse), 199);
 	/* the next second counts anew; the bucket is full again by then */
 	for (unsigned i = 0; i < 64; i++)
 		h2_abuse_data(&abuse, 1, start_ns + SECOND_NS);
 	h2_abuse_data(&abuse, 0, start_ns + SECOND_NS);
+
+	assert_int_equal(h2_abuse_left(&abuse), 199);
+}
+
+static void small_window_updates_are_free_after_data_that_no_window_cut_short(void **state)
+{
+	struct h2_abuse abuse = given_budget();
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		h2_abuse_sent_within_windows(&abuse);
+		h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+		h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+	}
+	assert_int_equal(h2_abuse_left(&abuse), 200);
+	h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+
+	assert_int_equal(h2_abuse_left(&abuse), 199);
+}
+
+static void what_data_earns_is_bounded(void **state)
+{
+	struct h2_abuse abuse = given_budget();
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		h2_abuse_sent_within_windows(&abuse);
+	for (int i = 0; i < 256; i++)
+		h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+	assert_int_equal(h2_abuse_left(&abuse), 200);
+	h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
 
 	assert_int_equal(h2_abuse_left(&abuse), 199);
 }
@@ -179,6 +210,8 @@ int main(void)
 		cmocka_unit_test(late_frames_are_not_saved_up_for_ever),
 		cmocka_unit_test(two_priorities_for_each_stream_are_free),
 		cmocka_unit_test(small_data_costs_beyond_64_in_a_second),
+		cmocka_unit_test(small_window_updates_are_free_after_data_that_no_window_cut_short),
+		cmocka_unit_test(what_data_earns_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,9 @@
 #include "given.h"
 #include "given_loop.h"
 #include "io/socket.h"
+#include "proxy/exchange.h"
 #include "proxy/upstream.h"
+#include "proxy/upstream_h1.h"
 #include "proxy/worker.h"
 #include "table/seal.h"
 
@@ -24,6 +26,8 @@ static int listener;
 static struct upstream *opened[8];
 static int peers[8];
 static unsigned open_count;
+static struct exchange
+	exchange; /* no edge comes while it has a connection; it never takes an old one */
 
 static void apply_settings(uint32_t connections, uint32_t requests, uint32_t timeout_ms)
 {
@@ -53,12 +57,13 @@ static void apply_settings(uint32_t connections, uint32_t requests, uint32_t tim
 /* A busy connection, as an exchange has one. */
 static struct upstream *open_one(const struct endpoint_record *to, struct tls_context *tls)
 {
-	static char exchange; /* which one does not matter: no edge comes while it is busy */
-	struct upstream *upstream = upstream_open(worker, to, tls,
-						  (struct exchange *)(void *)&exchange);
+	const struct upstream_way way = {.tls = tls};
+	struct server *server = upstream_h1_take(&exchange, to, &way);
+	struct upstream *upstream;
 	struct ip_port from;
 
-	assert_non_null(upstream);
+	assert_non_null(server);
+	upstream = server->connection;
 	peers[open_count] = socket_accept(listener, &from);
 	assert_int_not_equal(peers[open_count], -1);
 	upstream->requests = 1;
@@ -71,7 +76,7 @@ static void given_idle(unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		open_one(&endpoint, NULL);
 	for (unsigned i = 0; i < count; i++)
-		upstream_release(opened[i], true);
+		upstream_h1_release(opened[i], true);
 	run_turns(&given, 1);
 }
 
@@ -85,13 +90,12 @@ static bool is_closed(unsigned index)
 
 static struct upstream *take(void)
 {
-	return conn_pool_take(&worker->pool, &endpoint, NULL);
+	return upstream_h1_wake(worker, &endpoint, NULL);
 }
 
-/* What a taken connection is for the worker: it belongs to nobody until it is put back. */
 static void put_back(struct upstream *upstream)
 {
-	conn_pool_put(&worker->pool, upstream);
+	upstream_rest(upstream);
 }
 
 static void assert_counts(uint32_t idle, uint32_t active)
@@ -116,6 +120,7 @@ static int begin(void **state)
 	worker->loop = given.loop;
 	worker->timers = loop_timers(given.loop);
 	worker->counters = &counters;
+	exchange = (struct exchange){.worker = worker, .fresh_connection = true};
 	slab_init(&worker->upstreams, sizeof(struct upstream), 8, 64);
 	iobuf_pool_init(&worker->iobufs, 8);
 	conn_pool_init(&worker->pool, 4);
@@ -190,13 +195,13 @@ static void a_connection_leads_to_its_own_endpoint_alone(void **state)
 	(void)state;
 	given_idle(1);
 	other.slot = 1;
-	assert_null(conn_pool_take(&worker->pool, &other, NULL));
+	assert_null(upstream_h1_wake(worker, &other, NULL));
 	other = endpoint;
 	other.incarnation++;
-	assert_null(conn_pool_take(&worker->pool, &other, NULL));
+	assert_null(upstream_h1_wake(worker, &other, NULL));
 	other = endpoint;
 	other.port++;
-	assert_null(conn_pool_take(&worker->pool, &other, NULL));
+	assert_null(upstream_h1_wake(worker, &other, NULL));
 
 	assert_counts(1, 0);
 }
@@ -211,14 +216,11 @@ static void a_connection_is_used_again_under_its_own_settings_of_tls_alone(void 
 	struct upstream *upstream = open_one(&endpoint, one);
 
 	(void)state;
-	upstream->exchange = NULL;
-	worker->counters->upstream_active_now--;
-	worker->counters->upstream_idle_now++;
-	conn_pool_put(&worker->pool, upstream);
+	put_back(upstream);
 	tls_context_drop(one); /* the connection holds it */
 
-	assert_null(conn_pool_take(&worker->pool, &endpoint, NULL));
-	assert_null(conn_pool_take(&worker->pool, &endpoint, other));
+	assert_null(upstream_h1_wake(worker, &endpoint, NULL));
+	assert_null(upstream_h1_wake(worker, &endpoint, other));
 	assert_counts(1, 0);
 	tls_context_drop(other);
 }
@@ -235,7 +237,7 @@ static void endpoints_of_names_are_told_apart_by_their_address(void **state)
 	other = endpoint;
 	assert_true(ip_parse(S("127.0.0.2"), &other.ip));
 
-	assert_null(conn_pool_take(&worker->pool, &other, NULL));
+	assert_null(upstream_h1_wake(worker, &other, NULL));
 	taken = take();
 	assert_ptr_equal(taken, opened[1]);
 	put_back(taken);
@@ -268,13 +270,13 @@ static void a_new_connection_takes_the_room_of_the_one_that_idled_longest(void *
 
 static void where_every_connection_is_busy_there_is_room_for_no_other(void **state)
 {
-	static char exchange;
+	const struct upstream_way way = {0};
 
 	(void)state;
 	open_one(&endpoint, NULL);
 	worker->upstreams.limit = 1;
 
-	assert_null(upstream_open(worker, &endpoint, NULL, (struct exchange *)(void *)&exchange));
+	assert_null(upstream_h1_take(&exchange, &endpoint, &way));
 	assert_int_equal(errno, ENOMEM);
 	assert_counts(0, 1);
 	upstream_close(opened[0]);
@@ -290,9 +292,9 @@ static void what_was_used_meanwhile_has_not_idled_longest(void **state)
 	again = take();
 	put_back(again);
 	again = opened[0];
-	conn_pool_remove(&worker->pool, again);
+	upstream_wake(again);
 	put_back(again);
-	upstream_release(open_one(&endpoint, NULL), true);
+	upstream_h1_release(open_one(&endpoint, NULL), true);
 
 	assert_counts(2, 0);
 	assert_true(is_closed(1));
@@ -382,9 +384,9 @@ static void connections_to_an_endpoint_that_left_are_closed(void **state)
 
 	(void)state;
 	named.slot = TABLE_NONE;
-	upstream_release(open_one(&endpoint, NULL), true);
-	upstream_release(open_one(&endpoint, NULL), true);
-	upstream_release(open_one(&named, NULL), true);
+	upstream_h1_release(open_one(&endpoint, NULL), true);
+	upstream_h1_release(open_one(&endpoint, NULL), true);
+	upstream_h1_release(open_one(&named, NULL), true);
 	run_turns(&given, 1);
 	left.incarnation = endpoint.incarnation + 1;
 	conn_pool_leave(&worker->pool, &left);
@@ -405,7 +407,7 @@ static void a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept(void 
 	(void)state;
 	open_one(&endpoint, NULL);
 	worker->tables.slots[endpoint.slot].count = 0;
-	upstream_release(opened[0], true);
+	upstream_h1_release(opened[0], true);
 
 	assert_true(is_closed(0));
 	assert_counts(0, 0);
@@ -414,22 +416,22 @@ static void a_connection_whose_endpoint_left_while_it_was_busy_is_not_kept(void 
 static void what_may_not_be_used_again_is_closed(void **state)
 {
 	(void)state;
-	upstream_release(open_one(&endpoint, NULL), false);
+	upstream_h1_release(open_one(&endpoint, NULL), false);
 	assert_true(is_closed(0));
 
 	open_one(&endpoint, NULL)->requests = 100;
-	upstream_release(opened[1], true);
+	upstream_h1_release(opened[1], true);
 	assert_true(is_closed(1));
 
 	open_one(&endpoint, NULL);
 	apply_settings(0, 100, 60000);
-	upstream_release(opened[2], true);
+	upstream_h1_release(opened[2], true);
 	assert_true(is_closed(2));
 
 	open_one(&endpoint, NULL);
 	apply_settings(8, 100, 60000);
 	worker->draining = true;
-	upstream_release(opened[3], true);
+	upstream_h1_release(opened[3], true);
 	assert_true(is_closed(3));
 	assert_counts(0, 0);
 }

@@ -318,6 +318,42 @@ static void nothing_is_read_while_the_sink_is_full(void **state)
 	buf_fini(&taken);
 }
 
+static void bytes_that_wait_for_a_full_sink_may_move_under_it(void **state)
+{
+	enum { SIZE = 1 << 20, PIECE = 16384 };
+	static char body[SIZE];
+	struct h2_stream stream = {.held_bytes = SIZE};
+	struct iobuf_pool pool;
+	struct buf taken = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < SIZE / 4; i++)
+		memcpy(&body[i * 4], &i, 4);
+	iobuf_pool_init(&pool, SIZE);
+	given_streams(64);
+	given_stream_set_room(&sink, 1);
+	given_relay(BODY_NONE, 0, MESSAGE_FRAMING_RAW);
+	body_reader_init_stream(&relay.reader, &stream, BODY_CHUNKED);
+	message_sender_init(&relay.sender, &sink.transport, MESSAGE_FRAMING_RAW, S(""));
+
+	for (size_t at = 0; at < SIZE; at += PIECE) {
+		assert_true(relay_feed(&relay, &pool, span_make(body + at, PIECE)));
+		assert_int_equal(pump(), RELAY_WAIT);
+		if (at % (4 * PIECE) == 0)
+			take(&taken);
+	}
+	stream.remote_ended = true;
+	while (pump() != RELAY_DONE)
+		take(&taken);
+	take(&taken);
+
+	assert_int_equal(taken.len, SIZE);
+	assert_memory_equal(taken.ptr, body, SIZE);
+	buf_fini(&taken);
+	body_reader_fini(&relay.reader, &pool);
+	iobuf_pool_fini(&pool);
+}
+
 static void a_relay_that_had_its_share_gives_way_to_others(void **state)
 {
 	enum { SIZE = 350000, SHARE = 256 * 1024 };
@@ -917,6 +953,7 @@ int main(void)
 		TEST(a_head_that_cannot_be_kept_for_a_slow_sink_is_nobodys_fault),
 		TEST(a_body_may_be_as_long_as_its_limit_and_no_longer),
 		TEST(nothing_is_read_while_the_sink_is_full),
+		TEST(bytes_that_wait_for_a_full_sink_may_move_under_it),
 		TEST(a_relay_that_had_its_share_gives_way_to_others),
 		TEST(a_request_can_be_sent_to_another_sink_from_its_beginning),
 		TEST(a_large_body_passes_through_a_pipe_and_no_byte_more),

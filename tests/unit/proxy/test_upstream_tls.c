@@ -88,7 +88,12 @@ static bool find(struct tls_context **context)
 {
 	const struct upstream_match match = {.upstream = &upstream, .endpoints = &endpoints};
 
-	return upstream_tls_find(store, &match, context);
+	struct upstream_way way;
+	bool found = upstream_tls_find(store, &match, &way);
+
+	*context = way.tls;
+	assert_int_equal(way.protocol, upstream.protocol);
+	return found;
 }
 
 static struct tls_context *get(void)
@@ -121,6 +126,23 @@ static void equal_settings_share_a_context_and_others_do_not(void **state)
 	assert_ptr_not_equal(get(), first);
 	tls.digest[0]--;
 	assert_ptr_equal(get(), first);
+}
+
+static void http2_is_asked_for_and_has_a_context_of_its_own(void **state)
+{
+	struct tls_context *http1 = get();
+	struct tls_context *http2;
+
+	(void)state;
+	upstream.protocol = UPSTREAM_HTTP2;
+	http2 = get();
+
+	assert_ptr_not_equal(http2, http1);
+	assert_int_equal(http1->protocols_length, 0);
+	assert_int_equal(http2->protocols_length, 3);
+	assert_memory_equal(http2->protocols, "\x02h2", 3);
+	upstream.protocol = UPSTREAM_HTTP1;
+	assert_ptr_equal(get(), http1);
 }
 
 static void without_authorities_nobody_is_verified_and_with_them_everybody(void **state)
@@ -217,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_plain_upstream_has_no_context),
 		TEST(equal_settings_share_a_context_and_others_do_not),
+		TEST(http2_is_asked_for_and_has_a_context_of_its_own),
 		TEST(without_authorities_nobody_is_verified_and_with_them_everybody),
 		TEST(names_are_those_of_the_table),
 		TEST(versions_are_those_of_the_table),

@@ -94,7 +94,7 @@ static void upstreams_are_dumped_with_their_endpoints(void **state)
 		buf_text(&text),
 		"{\n"
 		"  \"kind\": \"endpoints\",\n"
-		"  \"version\": 7,\n"
+		"  \"version\": 8,\n"
 		"  \"upstreams\": [\n"
 		"    {\n"
 		"      \"id\": 0,\n"
