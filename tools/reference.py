@@ -141,7 +141,7 @@ KEYS = {
     "hsts-max-age": ("31536000", "its `max-age`, in seconds"),
     "hsts-preload": ("false", "its `preload`"),
     "http-redirect-code": ("308", "status of redirects to https, 300 to 308"),
-    "http2-max-concurrent-streams": ("128", "streams that a client may have open at once"),
+    "http2-max-concurrent-streams": ("128", "streams that a client may have open at once; at most 1024"),
     "no-tls-redirect-locations": (
         "/.well-known/acme-challenge",
         "beginnings of paths, with commas, that are not redirected to https"),
@@ -155,7 +155,7 @@ KEYS = {
         "false",
         "a client that asks for a name of no host is refused instead of getting the default certificate"),
     "ssl-session-tickets": ("false", "clients may resume by ticket"),
-    "use-http2": ("true", "HTTP/2 is offered to clients over TLS"),
+    "use-http2": ("true", "HTTP/2 is offered to clients over TLS, and taken from those that begin with it on a plain port"),
 }
 
 CLASSES = [

@@ -191,7 +191,8 @@ static void close_over(struct downstream_h2 *connection)
 	struct downstream *downstream = connection->downstream;
 	enum fault fault = connection->session.fault;
 
-	if (fault != FAULT_NONE)
+	/* else the records of the streams tell */
+	if (fault != FAULT_NONE && connection->session.streams == 0)
 		downstream->worker->area->faults[fault]++;
 	stop(connection, fault == FAULT_NONE ? FAULT_CLIENT_CLOSED : fault);
 	downstream_linger(downstream);
@@ -357,12 +358,12 @@ static bool receive(struct downstream_h2 *connection)
  * Events
  */
 
-/* Something is left to be done when the others have had their turn. */
+/* Something is left to be read when the others have had their turn. */
 static bool has_more(const struct downstream_h2 *connection)
 {
 	if (connection->out != NULL)
 		return false; /* until the kernel has room */
-	return connection->in != NULL || h2_wants_write(&connection->session) ||
+	return connection->in != NULL ||
 	       (connection->downstream->transport.can_read && h2_wants_read(&connection->session));
 }
 

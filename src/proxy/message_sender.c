@@ -134,7 +134,15 @@ struct h2_body message_sender_fetch(struct message_sender *sender, size_t max)
 
 void message_sender_fetched(struct message_sender *sender, size_t bytes)
 {
-	sender->fetched += advance(sender, bytes);
+	struct iovec *piece = &sender->pieces[sender->first];
+
+	BUG_ON(sender->first == sender->count || bytes > piece->iov_len);
+	piece->iov_base = (char *)piece->iov_base + bytes;
+	piece->iov_len -= bytes;
+	if (piece->iov_len == 0)
+		sender->first++;
+	sender->body_sent += bytes;
+	sender->fetched += bytes;
 }
 
 static enum message_sender_status flush_stream(struct message_sender *sender, size_t *data_sent)

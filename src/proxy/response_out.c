@@ -19,8 +19,7 @@ struct out {
 	struct exchange *exchange;
 	struct h2_stream *stream; /* NULL: HTTP/1.1 */
 	struct h1_writer h1;
-	struct header *fields; /* of HTTP/2: FIELDS_MAX elements */
-	uint32_t count;
+	uint32_t count;   /* of HTTP/2: fields in the list */
 	enum fault fault; /* of HTTP/2: there is no memory for a text */
 };
 
@@ -33,7 +32,6 @@ static struct out out_begin(struct exchange *exchange)
 		.exchange = exchange,
 		.stream = exchange->client->stream,
 		.h1 = h1_writer_over(exchange->worker->scratch, WORKER_SCRATCH_SIZE),
-		.fields = h2_fields,
 	};
 }
 
@@ -53,8 +51,7 @@ static struct span keep(struct out *out, struct span text)
 static void add(struct out *out, enum header_id id, struct span name, struct span value)
 {
 	BUG_ON(out->count == FIELDS_MAX);
-	out->fields[out->count++] = (struct header){
-		.name = name, .value = value, .id = (uint16_t)id};
+	h2_fields[out->count++] = (struct header){.name = name, .value = value, .id = (uint16_t)id};
 }
 
 /* A field with a name of ours and a value that stays until the exchange ends. */
@@ -88,7 +85,8 @@ static void put_received(struct out *out, const struct header *header)
 		h1_write_header(&out->h1, header);
 	else
 		add(out, (enum header_id)header->id,
-		    header->id == HEADER_OTHER ? keep(out, header->name) : header->name,
+		    header->id == HEADER_OTHER ? keep(out, header->name)
+					       : header_name((enum header_id)header->id),
 		    keep(out, header->value));
 }
 
@@ -223,7 +221,7 @@ static enum fault end_h2(struct out *out, unsigned status, enum message_framing 
 	enum fault fault = out->fault;
 
 	if (fault == FAULT_NONE)
-		fault = h2_respond(out->stream, status, out->fields, out->count,
+		fault = h2_respond(out->stream, status, h2_fields, out->count,
 				   framing == MESSAGE_FRAMING_NONE ? H2_THEN_END : H2_THEN_BODY);
 	if (fault == FAULT_WRITER_CHECK)
 		exchange->worker->counters->writer_check_failures++;
@@ -294,7 +292,7 @@ enum fault response_out_inform(struct exchange *exchange, unsigned status)
 	if (out.stream != NULL)
 		return out.fault != FAULT_NONE
 			       ? out.fault
-			       : h2_inform(out.stream, status, out.fields, out.count);
+			       : h2_inform(out.stream, status, h2_fields, out.count);
 	h1_write_end(&out.h1);
 	return out.h1.fault == H1_WRITER_OK ? send_interim(exchange, h1_written(&out.h1))
 					    : FAULT_NONE;

@@ -78,25 +78,24 @@ static void end_way(struct relay *relay)
 	relay->sender.last = true;
 }
 
-/* A stream of TLS that ends without saying so ends the other side's input all the same: whether something is missing is
- * for the protocol in the tunnel to know. False: it is broken. */
-static bool end_cut_way(struct relay *relay)
+/* A connection of TLS that ends without saying so ends the other side's input all the same: whether something is
+ * missing is for the protocol in the tunnel to know. */
+static enum relay_status pump_relay(struct exchange *exchange, struct relay *relay)
 {
-	if (!transport_is_cut(relay->reader.transport))
-		return false;
-	end_way(relay);
-	transport_finish(relay->sender.transport);
-	return true;
+	enum relay_status status = relay_pump(relay, &exchange->arena);
+
+	if (status != RELAY_CUT || !transport_is_cut(relay->reader.transport))
+		return status;
+	relay->reader.ended = true;
+	return relay_pump(relay, &exchange->arena);
 }
 
 /* Moves one way on. A way that has ended ends the other side's input. */
 static enum way pump_way(struct exchange *exchange, struct relay *relay)
 {
-	bool was_done = message_sender_is_done(&relay->sender);
-
-	if (was_done)
+	if (message_sender_is_done(&relay->sender))
 		return WAY_OPEN;
-	switch (relay_pump(relay, &exchange->arena)) {
+	switch (pump_relay(exchange, relay)) {
 	case RELAY_DONE:
 		message_sender_finish(&relay->sender);
 		return WAY_OPEN;
@@ -106,7 +105,6 @@ static enum way pump_way(struct exchange *exchange, struct relay *relay)
 		loop_defer(exchange->worker->loop, &exchange->task);
 		return WAY_OPEN;
 	case RELAY_CUT:
-		return end_cut_way(relay) ? WAY_OPEN : WAY_BROKEN;
 	case RELAY_BAD:
 	case RELAY_BROKEN:
 	case RELAY_TOO_LARGE:

@@ -30,13 +30,6 @@ enum {
 	CLIENTS_PER_PIPE = 32
 };
 
-const struct table_settings *worker_settings(const struct worker *worker)
-{
-	const struct shards *routes = &worker->tables.routes;
-
-	return routes->count == 0 ? NULL : shards_settings(routes);
-}
-
 struct span worker_date(struct worker *worker)
 {
 	uint64_t second = loop_wall_ns(worker->loop) / 1000000000;

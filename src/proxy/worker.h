@@ -116,7 +116,12 @@ void worker_log(struct worker *worker, const struct access_record *record);
 bool worker_make_room(struct worker *worker);
 
 /* Those in effect; NULL before there is a table. */
-const struct table_settings *worker_settings(const struct worker *worker);
+static inline const struct table_settings *worker_settings(const struct worker *worker)
+{
+	const struct shards *routes = &worker->tables.routes;
+
+	return routes->count == 0 ? NULL : shards_settings(routes);
+}
 
 /* The Date field's value, made once a second. */
 struct span worker_date(struct worker *worker);

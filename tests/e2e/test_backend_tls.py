@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from world import websocket
+from world import http2, websocket
 from world.certificates import Authority, Certificate, secret
 from world.objects import backend_of, endpoints, ingress_only, path_rule, service
 
@@ -463,3 +463,34 @@ def test_messages_of_websockets_pass(ingot, tls_pod):
     for message in ("hello", "y" * 70_000):
         client.send(websocket.frame(message))
         assert websocket.read_frame(client.reader) == (websocket.TEXT, message.encode())
+
+
+def saying_once_and_gone(wire, request):
+    """Opens the WebSocket, says something and goes without a word of TLS."""
+    wire.send(websocket.switching(request.header("Sec-WebSocket-Key")), websocket.frame("last", masked=False))
+    wire.close()
+
+
+def test_a_pod_that_goes_without_a_word_ends_the_websocket(ingot, tls_pod):
+    pod = tls_pod("anything.example", answer=saying_once_and_gone)
+    ingot.serve(shop(pod, backend_protocol="HTTPS"))
+    client = ingot.connect()
+    client.send(websocket.handshake("shop.example"))
+    assert client.head().status == 101
+
+    assert websocket.read_frame(client.reader) == (websocket.TEXT, b"last")
+    assert client.is_closed()
+
+
+def test_it_ends_the_websocket_of_http_2_too(ingot, tls_pod):
+    pod = tls_pod("anything.example", answer=saying_once_and_gone)
+    ingot.serve(shop(pod, backend_protocol="HTTPS"))
+
+    with http2.Client(ingot.address) as client:
+        tunnel = client.request("shop.example", "/", "CONNECT", [("sec-websocket-version", "13")],
+                                end=False, pseudo=[(":protocol", "websocket")])
+        client.await_(lambda: tunnel.ended)
+
+        assert tunnel.status == 200
+        assert bytes(tunnel.body) == websocket.frame("last", masked=False)
+        assert client.get("unknown.example").status == 404

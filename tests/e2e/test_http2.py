@@ -42,14 +42,6 @@ def curl(*words):
     return run("curl", "--silent", "--show-error", "--max-time", "20", *words)
 
 
-def tls_context(alpn=("h2", "http/1.1")):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    made.set_alpn_protocols(list(alpn))
-    return made
-
-
 def h2_line(ingot, count=1):
     """The last line of the access log, once there are that many."""
     return ingot.log_lines(count)[-1]

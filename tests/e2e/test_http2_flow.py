@@ -11,7 +11,8 @@ import pytest
 
 from world import process
 from world.backend import counting, gigabytes, plain, silent
-from world.http2 import Client, Code
+from world.certificates import Certificate, secret
+from world.http2 import Client, Code, tls_context
 from world.objects import config_map, ingress
 from world.wait import eventually, never
 
@@ -100,6 +101,29 @@ def test_h2load_gets_every_answer(make_ingot, pods):
                           capture_output=True, text=True, timeout=60, check=True)
 
     assert "3000 succeeded, 0 failed, 0 errored" in done.stdout
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 32 * MIB])
+def test_a_body_over_tls_reaches_a_client_that_stops_and_goes_on(make_ingot, pods, size):
+    """The kernel takes a part of what was encrypted, and later the rest."""
+    body = os.urandom(1 << 16) * (size // (1 << 16) + 1)
+
+    def send(wire, request):
+        wire.read_body(request)
+        wire.respond(body[:size])
+
+    ingot = make_ingot(tls=True).serve(
+        secret("shop-tls", Certificate(HOST)),
+        ingress(HOST, to=pods("pod", answer=send), tls=[{"hosts": [HOST], "secretName": "shop-tls"}]))
+    with Client(("127.0.0.1", ingot.https_port), tls=tls_context(), server_name=HOST, timeout=20,
+                settings={WINDOW: 4 * MIB}) as client:
+        client.h2.increment_flow_control_window(4 * MIB)
+        streams = [client.request(HOST) for _ in range(2)]
+        eventually(lambda: ingot.metrics().get("ingot_attempts_total") == 2)
+
+        for stream in streams:
+            assert client.answer(stream).status == 200
+            assert hashlib.sha256(stream.body).digest() == hashlib.sha256(body[:size]).digest()
 
 
 # ------------------------------------------------------------------ back-pressure

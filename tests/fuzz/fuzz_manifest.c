@@ -7,6 +7,8 @@
 #include "kube/manifest.h"
 #include "model/model.h"
 
+enum { NOW_S = 1790000000 }; /* in 2026 */
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 static void store_all(struct store *store, struct manifest *manifest)
@@ -45,11 +47,12 @@ static void model_all(const struct store *store)
 
 	diagnostics_init(&diagnostics);
 	arena_init(&arena, NULL, 0, SIZE_MAX);
-	model = model_build(store, &options, &diagnostics);
-	for (const struct model_upstream *at = model->first_upstream; at != NULL; at = at->next) {
+	model = model_build(store, &options, NOW_S, &diagnostics);
+	list_for_each (link, &model->upstreams) {
 		const struct model_endpoint *endpoints;
 
-		model_endpoints(store, &options, at, &arena, &endpoints, &diagnostics);
+		model_endpoints(store, &options, container_of(link, struct model_upstream, link),
+				&arena, &endpoints, &diagnostics);
 	}
 	write_all(&diagnostics);
 	model_free(model);

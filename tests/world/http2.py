@@ -39,6 +39,15 @@ def head_block(host, path="/", method="GET", scheme="http", fields=()):
     return b"".join(literal(name, value) for name, value in (*pseudo, *fields))
 
 
+def tls_context():
+    """A client that believes whoever it meets, and speaks HTTP/2."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname = False
+    made.verify_mode = ssl.CERT_NONE
+    made.set_alpn_protocols(["h2"])
+    return made
+
+
 class Stream:
     """A request and what has come of its answer."""
 
@@ -91,7 +100,9 @@ class Client:
         machine._transitions = {**machine._transitions, (
             h2.connection.ConnectionState.CLIENT_OPEN, h2.connection.ConnectionInputs.RECV_GOAWAY): (
                 None, h2.connection.ConnectionState.CLIENT_OPEN)}
-        self.h2.local_settings.update(settings or {})
+        # set from the beginning: a change would hold only once the other side has agreed to it
+        self.h2.local_settings = h2.settings.Settings(
+            client=True, initial_values={**dict(self.h2.local_settings), **(settings or {})})
         self.h2.initiate_connection()
         self.streams = {}
         self.goaways = []               # (code, last stream)
@@ -212,7 +223,7 @@ class Client:
 
     def answer(self, stream, deadline=None):
         """The stream, once it is over."""
-        self.await_(lambda: stream.is_over, deadline, f"an answer to {stream}")
+        self.await_(lambda: stream.is_over, deadline, f"the end of stream {stream.number}")
         return stream
 
     def get(self, host, path="/", **more):

@@ -11,6 +11,7 @@ PATIENCE = 4.0 if SANITIZED else 1.0
 
 # Below the range that the kernel takes local ports of connections from.
 _ports = itertools.count(10_000 + os.getpid() * 37 % 20_000)
+_claims = []
 
 
 def eventually(condition, deadline=5.0, what=""):
@@ -41,13 +42,31 @@ def never(condition, during=0.3, what=""):
 
 
 def free_port():
-    """A port on 127.0.0.1 that nobody has, and that no connection will take by chance."""
-    for port in _ports:
+    """A port on 127.0.0.1 that nobody has, that no connection will take by chance, and that no other test process
+    of this machine is given until this one ends."""
+    for port in itertools.islice(_ports, 20_000):
         port = 10_000 + port % 20_000
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if _claim(port) and _is_unused(port):
             return port
     raise AssertionError("no free port")
+
+
+def _claim(port):
+    """A name in the abstract namespace is given once, and comes back with the end of its process however it ends."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0ingot-test-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
+
+
+def _is_unused(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

@@ -70,6 +70,7 @@ struct given_side {
 	bool refuses; /* new streams */
 	bool holds;   /* bodies are not consumed */
 	unsigned settings;
+	unsigned outputs; /* on_output was called */
 	unsigned goaways;
 	uint32_t goaway_last;
 	uint32_t goaway_code;
@@ -199,6 +200,11 @@ static inline void given_on_goaway(void *owner, uint32_t last_id, uint32_t code)
 	side->goaway_code = code;
 }
 
+static inline void given_on_output(void *owner)
+{
+	((struct given_side *)owner)->outputs++;
+}
+
 static const struct h2_calls given_calls = {
 	.on_begin = given_on_begin,
 	.on_head = given_on_head,
@@ -209,6 +215,7 @@ static const struct h2_calls given_calls = {
 	.body_sent = given_body_sent,
 	.on_settings = given_on_settings,
 	.on_goaway = given_on_goaway,
+	.on_output = given_on_output,
 };
 
 static inline void given_start(struct given_side *side, const struct h2_options *options)

@@ -390,6 +390,36 @@ static void a_size_is_written_as_it_is_read(void **state)
 	}
 }
 
+static void every_byte_of_the_trailer_is_told_once(void **state)
+{
+	const struct span coded = S("3\r\nabc\r\n0\r\na: b\r\nc: d\r\n\r\nnext");
+	const struct span trailer = S("a: b\r\nc: d\r\n\r\n");
+
+	(void)state;
+	for (size_t piece = 1; piece <= coded.len; piece++) {
+		struct chunked_decoder decoder = {0};
+		struct chunked_result result = {.status = CHUNKED_MORE};
+		struct span left = coded;
+		char told[64];
+		size_t length = 0;
+
+		while (result.status == CHUNKED_MORE) {
+			char bytes[64];
+			struct span next = span_take(left, piece);
+
+			memcpy(bytes, next.ptr, next.len);
+			result = chunked_decode(&decoder, bytes, next.len);
+			memcpy(told + length, bytes + result.consumed - result.trailer_bytes,
+			       result.trailer_bytes);
+			length += result.trailer_bytes;
+			left = span_skip(left, result.consumed);
+		}
+
+		assert_int_equal(result.status, CHUNKED_DONE);
+		assert_true(span_equals(span_make(told, length), trailer));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +436,7 @@ int main(void)
 		cmocka_unit_test(chunks_of_one_byte_pass_as_long_as_they_are_not_all_overhead),
 		cmocka_unit_test(a_trailer_obeys_the_rules_of_a_head_and_is_dropped),
 		cmocka_unit_test(a_trailer_is_limited_in_fields_and_bytes),
+		cmocka_unit_test(every_byte_of_the_trailer_is_told_once),
 		cmocka_unit_test(a_size_is_written_as_it_is_read),
 	};
 

@@ -579,6 +579,10 @@ static void a_field_and_a_path_have_limits_of_their_own(void **state)
 	begin_request(&limits);
 	add(fields + 4, 1);
 	assert_int_equal(given.block.fault, FAULT_HEAD_TOO_LARGE);
+	limits.field_bytes = limits.path_bytes = 10;
+	begin_request(&limits);
+	add(path, COUNT(path));
+	assert_int_equal(given.block.fault, FAULT_LINE_TOO_LONG);
 	limits = *usual_limits();
 	limits.path_bytes = 6;
 	begin_request(&limits);

@@ -103,6 +103,105 @@ static void a_section_may_be_cut_into_continuations(void **state)
 	given_stop(&server);
 }
 
+/* ---- what the owner is told beside ---- */
+
+/* Whether it was since the last time. */
+static bool told_of_output(void)
+{
+	bool told = server.outputs > 0;
+
+	server.outputs = 0;
+	return told;
+}
+
+static void the_owner_hears_of_what_its_calls_make(void **state)
+{
+	const struct header headers[] = {{.name = S("a"), .value = S("b")}};
+
+	(void)state;
+	given_server();
+	RAW_HEADERS(&raw, 0, 1, RAW_POST);
+	feed_and_pull();
+	told_of_output();
+
+	assert_int_equal(h2_inform(&stream(0)->stream, 103, headers, 1), FAULT_NONE);
+	assert_true(told_of_output());
+	assert_int_equal(h2_respond(&stream(0)->stream, 200, headers, 1, H2_THEN_BODY), FAULT_NONE);
+	assert_true(told_of_output());
+	stream(0)->to_send = 1;
+	given_pull(&server, 16384);
+	assert_false(told_of_output());
+	stream(0)->available = 1;
+	h2_body_ready(&stream(0)->stream);
+	assert_true(told_of_output());
+	h2_reset(&stream(0)->stream, H2_CANCEL);
+	assert_true(told_of_output());
+	h2_drain(&server.session, server.now_ns);
+	assert_true(told_of_output());
+	given_stop(&server);
+}
+
+static void nothing_to_send_is_no_output(void **state)
+{
+	(void)state;
+	given_server();
+	server.holds = true;
+	RAW_HEADERS(&raw, 0, 1, RAW_POST);
+	raw_frame(&raw, H2_FRAME_DATA, 0, 1, S("\0\1\2"));
+	feed();
+	h2_consume(&stream(0)->stream, 2); /* its window is widened */
+	given_pull(&server, 16384);
+	assert_true(told_of_output());
+
+	h2_consume(&stream(0)->stream, 1);
+
+	assert_false(told_of_output());
+	given_stop(&server);
+}
+
+static void a_session_is_calm_when_nothing_is_awaited(void **state)
+{
+	struct h2_options options = h2_options_usual(H2_SERVER);
+
+	(void)state;
+	given_start(&server, &options);
+	assert_false(h2_is_calm(&server.session)); /* settings */
+	raw.length = 0;
+	raw_hello(&raw);
+	feed_and_pull();
+	assert_true(h2_is_calm(&server.session));
+
+	RAW_HEADERS(&raw, H2_FLAG_END_STREAM, 1, RAW_GET);
+	feed();
+	assert_false(h2_is_calm(&server.session)); /* a stream */
+	h2_release(&stream(0)->stream);
+	assert_true(h2_is_calm(&server.session));
+
+	h2_drain(&server.session, server.now_ns);
+	assert_false(h2_is_calm(&server.session)); /* the second GOAWAY */
+	given_stop(&server);
+}
+
+static void heads_and_frames_are_counted_as_they_pass(void **state)
+{
+	const struct header headers[] = {{.name = S("a"), .value = S("b")}};
+	size_t request_bytes;
+
+	(void)state;
+	given_server();
+	RAW_HEADERS(&raw, H2_FLAG_END_STREAM, 1, RAW_GET);
+	request_bytes = raw.length;
+	feed_and_pull();
+	assert_int_equal(stream(0)->stream.head_bytes, request_bytes);
+
+	stream(0)->to_send = stream(0)->available = 100;
+	h2_respond(&stream(0)->stream, 200, headers, 1, H2_THEN_BODY);
+	given_pull(&server, 16384);
+
+	assert_int_equal(stream(0)->stream.wire_sent_bytes, server.wire_length);
+	given_stop(&server);
+}
+
 /* ---- messages ---- */
 
 static void a_malformed_request_is_reset_and_not_told(void **state)
@@ -591,6 +690,10 @@ int main(void)
 		cmocka_unit_test(settings_come_first),
 		cmocka_unit_test(pieces_of_any_size_make_the_same_request),
 		cmocka_unit_test(a_section_may_be_cut_into_continuations),
+		cmocka_unit_test(the_owner_hears_of_what_its_calls_make),
+		cmocka_unit_test(nothing_to_send_is_no_output),
+		cmocka_unit_test(a_session_is_calm_when_nothing_is_awaited),
+		cmocka_unit_test(heads_and_frames_are_counted_as_they_pass),
 		cmocka_unit_test(a_malformed_request_is_reset_and_not_told),
 		cmocka_unit_test(a_fault_outlives_the_connection),
 		cmocka_unit_test(a_fault_with_a_status_is_for_the_owner_to_answer),

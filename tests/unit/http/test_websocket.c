@@ -54,6 +54,17 @@ static void another_answer_does_not_fit(void **state)
 	assert_false(websocket_accept_fits(S(""), ACCEPT));
 }
 
+static void a_key_of_our_own_is_its_nonce_in_base64(void **state)
+{
+	const uint8_t nonce[] = "the sample nonce";
+	char key[WEBSOCKET_KEY_BYTES];
+
+	(void)state;
+	websocket_key_write(key, nonce);
+
+	assert_true(span_equals(span_make(key, sizeof(key)), KEY));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -61,6 +72,7 @@ int main(void)
 		cmocka_unit_test(other_keys_are_refused),
 		cmocka_unit_test(the_answer_of_the_rfc_fits_its_key),
 		cmocka_unit_test(another_answer_does_not_fit),
+		cmocka_unit_test(a_key_of_our_own_is_its_nonce_in_base64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/body_reader.h"
 
+#include "given_h2_stream.h"
 #include "given_stream.h"
 
 enum { HEAD_SIZE = 8 };
@@ -271,6 +272,239 @@ static void a_head_that_fills_the_buffer_may_go_where_nothing_is_kept(void **sta
 	assert_true(reader.ended);
 }
 
+/*
+ * Of a stream
+ */
+
+static struct iobuf_pool pool;
+
+static void given_fed_reader(enum body_framing framing)
+{
+	iobuf_pool_init(&pool, 64);
+	given_h2_stream();
+	body_reader_init_stream(&reader, &h2_stream, framing);
+}
+
+static void feed(struct span bytes)
+{
+	h2_stream.held_bytes += bytes.len;
+	assert_true(body_reader_feed(&reader, &pool, bytes));
+}
+
+/* As many bytes of a pattern that repeats nowhere in a buffer. */
+static const char *pattern(void)
+{
+	static char bytes[5 * IOBUF_ROOM];
+
+	for (uint32_t i = 0; i < sizeof(bytes) / 4; i++)
+		memcpy(bytes + (size_t)i * 4, &i, 4);
+	return bytes;
+}
+
+static void end_fed_reader(void)
+{
+	body_reader_fini(&reader, &pool);
+	assert_int_equal(pool.slab.count, 0);
+	assert_int_equal(pool.large, 0);
+	iobuf_pool_fini(&pool);
+}
+
+static void a_stream_costs_no_buffer_before_its_first_byte(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+
+	assert_int_equal(body_reader_read(&reader), BODY_READER_WAIT);
+	assert_true(body_reader_is_untouched(&reader));
+	assert_int_equal(pool.slab.count, 0);
+	assert_int_equal(body_reader_data(&reader).len, 0);
+	end_fed_reader();
+}
+
+static void what_a_stream_brings_is_data_until_it_ends(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+	feed(S("hello "));
+	feed(S("world"));
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
+	assert_data("hello world");
+	consume_all();
+	assert_int_equal(body_reader_read(&reader), BODY_READER_WAIT);
+	assert_false(body_reader_may_have_more(&reader));
+
+	h2_stream.remote_ended = true;
+
+	assert_int_equal(body_reader_read(&reader), BODY_READER_END);
+	assert_int_equal(reader.total, 11);
+	end_fed_reader();
+}
+
+static void a_stream_without_body_has_ended_from_the_beginning(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_NONE);
+
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
+	end_fed_reader();
+}
+
+static void what_is_sent_twice_is_given_back_once(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+	feed(S("hello"));
+	body_reader_consume(&reader, 3);
+	assert_int_equal(h2_stream.held_bytes, 2);
+
+	body_reader_rewind(&reader);
+	assert_data("hello");
+	body_reader_consume(&reader, 4);
+
+	assert_int_equal(h2_stream.held_bytes, 1);
+	consume_all();
+	assert_int_equal(h2_stream.held_bytes, 0);
+	end_fed_reader();
+}
+
+static void a_body_is_kept_as_long_as_it_fits(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+	feed(span_make(pattern(), IOBUF_ROOM));
+	body_reader_consume(&reader, 100);
+	assert_true(reader.keeps);
+
+	feed(span_make(pattern() + IOBUF_ROOM, 100));
+
+	assert_false(reader.keeps);
+	assert_int_equal(h2_stream.held_bytes, IOBUF_ROOM);
+	assert_memory_equal(body_reader_data(&reader).ptr, pattern() + 100, IOBUF_ROOM);
+	consume_all();
+	assert_int_equal(h2_stream.held_bytes, 0);
+	end_fed_reader();
+}
+
+static void the_buffer_grows_with_what_nobody_takes(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+
+	for (unsigned i = 0; i < 5; i++)
+		feed(span_make(pattern() + (size_t)i * IOBUF_ROOM, IOBUF_ROOM));
+
+	assert_true(reader.keeps);
+	assert_int_equal(body_reader_data(&reader).len, 5 * IOBUF_ROOM);
+	assert_memory_equal(body_reader_data(&reader).ptr, pattern(), 5 * IOBUF_ROOM);
+	consume_all();
+	body_reader_rewind(&reader);
+	assert_memory_equal(body_reader_data(&reader).ptr, pattern(), 5 * IOBUF_ROOM);
+	end_fed_reader();
+}
+
+static void without_a_buffer_nothing_is_taken(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+	iobuf_pool_fini(&pool);
+	iobuf_pool_init(&pool, 0);
+
+	assert_false(body_reader_feed(&reader, &pool, S("a")));
+	assert_int_equal(reader.total, 0);
+	end_fed_reader();
+}
+
+static void what_came_before_a_tunnel_is_its_first_data(void **state)
+{
+	(void)state;
+	given_fed_reader(BODY_NONE);
+	feed(S("early"));
+
+	body_reader_go_raw(&reader);
+
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
+	assert_data("early");
+	consume_all();
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_WAIT);
+	h2_stream.remote_ended = true;
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_END);
+	end_fed_reader();
+}
+
+static void trailers_of_a_stream_are_those_that_came_with_its_end(void **state)
+{
+	struct header trailers[2] = {{.name = S("a")}, {.name = S("b")}};
+	const struct header *list;
+
+	(void)state;
+	given_fed_reader(BODY_CHUNKED);
+	h2_stream.trailers = trailers;
+	h2_stream.trailer_count = 2;
+
+	assert_int_equal(body_reader_trailers(&reader, &list), 2);
+	assert_ptr_equal(list, trailers);
+	end_fed_reader();
+}
+
+/*
+ * Trailers of chunks
+ */
+
+static void trailers_are_kept_where_they_are_wanted_however_they_come(void **state)
+{
+	static const char coded[] = "2\r\nok\r\n0\r\nGrpc-Status: 0\r\nx: y\r\n\r\n";
+	const struct header *list;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 0, 1 << 16);
+	given_buffer(64, "");
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, false);
+	reader.trailer_arena = &arena;
+	for (size_t i = 0; i < sizeof(coded) - 1; i++) {
+		say((char[]){coded[i], '\0'});
+		assert_int_not_equal(body_reader_read(&reader), BODY_READER_FAULT);
+		consume_all();
+	}
+
+	assert_true(reader.ended);
+	assert_int_equal(body_reader_trailers(&reader, &list), 2);
+	assert_true(span_equals(list[0].name, S("Grpc-Status")));
+	assert_true(span_equals(list[1].value, S("y")));
+	arena_fini(&arena);
+}
+
+static void a_body_without_trailers_takes_no_memory_for_them(void **state)
+{
+	const struct header *list;
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 0, 0);
+	given_buffer(64, "2\r\nok\r\n0\r\n\r\n");
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, false);
+	reader.trailer_arena = &arena;
+
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_DATA);
+	assert_int_equal(body_reader_trailers(&reader, &list), 0);
+	arena_fini(&arena);
+}
+
+static void trailers_that_cannot_be_kept_are_a_fault(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, 0, 0);
+	given_buffer(64, "0\r\na: b\r\n\r\n");
+	body_reader_init(&reader, &stream.transport, buf, BODY_CHUNKED, 0, false);
+	reader.trailer_arena = &arena;
+
+	assert_int_equal(body_reader_decode(&reader), BODY_READER_FAULT);
+	assert_int_equal(reader.fault, FAULT_OUT_OF_MEMORY);
+	arena_fini(&arena);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -289,6 +523,18 @@ int main(void)
 		TEST(where_room_runs_out_nothing_is_kept_but_the_head),
 		TEST(a_body_that_is_not_kept_has_the_whole_buffer),
 		TEST(a_head_that_fills_the_buffer_may_go_where_nothing_is_kept),
+		TEST(trailers_are_kept_where_they_are_wanted_however_they_come),
+		TEST(a_body_without_trailers_takes_no_memory_for_them),
+		TEST(trailers_that_cannot_be_kept_are_a_fault),
+		cmocka_unit_test(a_stream_costs_no_buffer_before_its_first_byte),
+		cmocka_unit_test(what_a_stream_brings_is_data_until_it_ends),
+		cmocka_unit_test(a_stream_without_body_has_ended_from_the_beginning),
+		cmocka_unit_test(what_is_sent_twice_is_given_back_once),
+		cmocka_unit_test(a_body_is_kept_as_long_as_it_fits),
+		cmocka_unit_test(the_buffer_grows_with_what_nobody_takes),
+		cmocka_unit_test(without_a_buffer_nothing_is_taken),
+		cmocka_unit_test(what_came_before_a_tunnel_is_its_first_data),
+		cmocka_unit_test(trailers_of_a_stream_are_those_that_came_with_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

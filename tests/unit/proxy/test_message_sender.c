@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/message_sender.h"
 
+#include "given_h2_stream.h"
 #include "given_stream.h"
 
 static struct given_loop given;
@@ -229,6 +230,118 @@ static void what_the_kernel_takes_of_a_piece_is_told_and_nothing_is_sent_twice(v
 	free(received);
 }
 
+/*
+ * Into a stream
+ */
+
+static void given_stream_sender(enum message_framing framing)
+{
+	given_h2_stream();
+	message_sender_init_stream(&sender, &h2_stream, framing);
+}
+
+static void fetch(size_t max, enum h2_body_status status, const char *expected)
+{
+	struct h2_body body = message_sender_fetch(&sender, max);
+
+	assert_int_equal(body.status, status);
+	assert_true(span_equals(body.bytes, span_from(expected)));
+	if (body.bytes.len > 0)
+		message_sender_fetched(&sender, body.bytes.len);
+	h2_stream.local_ended = body.status == H2_BODY_END;
+}
+
+static void a_stream_waits_for_pieces_and_fetches_them_as_it_has_room(void **state)
+{
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_RAW);
+	fetch(100, H2_BODY_WAIT, "");
+	message_sender_put(&sender, S("hello"), false);
+	assert_int_equal(flush(MESSAGE_SENDER_WAIT), 0);
+	assert_false(message_sender_wants_data(&sender));
+
+	fetch(3, H2_BODY_MORE, "hel");
+	assert_int_equal(flush(MESSAGE_SENDER_WAIT), 3);
+	fetch(3, H2_BODY_MORE, "lo");
+	fetch(3, H2_BODY_WAIT, "");
+
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 2);
+	assert_true(message_sender_wants_data(&sender));
+	assert_int_equal(sender.body_sent, 5);
+}
+
+static void a_stream_is_done_when_its_end_has_gone(void **state)
+{
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_RAW);
+	message_sender_put(&sender, S("hello"), true);
+	assert_int_equal(flush(MESSAGE_SENDER_WAIT), 0);
+	assert_false(message_sender_is_done(&sender));
+
+	fetch(4, H2_BODY_MORE, "hell");
+	assert_int_equal(flush(MESSAGE_SENDER_WAIT), 4);
+	fetch(4, H2_BODY_END, "o");
+
+	assert_int_equal(flush(MESSAGE_SENDER_SENT), 1);
+	assert_true(message_sender_is_done(&sender));
+}
+
+static void an_empty_last_piece_waits_for_the_end_of_the_stream(void **state)
+{
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_RAW);
+	message_sender_put(&sender, S(""), true);
+	flush(MESSAGE_SENDER_WAIT);
+	assert_true(message_sender_is_pending(&sender));
+
+	fetch(4, H2_BODY_END, "");
+
+	flush(MESSAGE_SENDER_SENT);
+	assert_true(message_sender_is_done(&sender));
+}
+
+static void trailers_go_with_the_end_and_not_before(void **state)
+{
+	struct header trailers[2] = {{.name = S("a")}, {.name = S("b")}};
+	struct h2_body body;
+
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_RAW);
+	sender.trailers = trailers;
+	sender.trailer_count = 2;
+	message_sender_put(&sender, S("ab"), true);
+
+	assert_int_equal(message_sender_fetch(&sender, 1).trailer_count, 0);
+	body = message_sender_fetch(&sender, 2);
+	assert_int_equal(body.status, H2_BODY_END);
+	assert_ptr_equal(body.trailers, trailers);
+	assert_int_equal(body.trailer_count, 2);
+}
+
+static void a_stream_whose_head_is_all_is_done_when_that_has_gone(void **state)
+{
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_NONE);
+	flush(MESSAGE_SENDER_WAIT);
+
+	h2_stream.local_ended = true;
+
+	flush(MESSAGE_SENDER_SENT);
+	assert_true(message_sender_is_done(&sender));
+}
+
+static void a_stream_counts_what_its_frames_take(void **state)
+{
+	(void)state;
+	given_stream_sender(MESSAGE_FRAMING_RAW);
+	assert_false(message_sender_is_untouched(&sender)); /* its head cannot be taken back */
+	h2_stream.wire_sent_bytes = 77;
+
+	flush(MESSAGE_SENDER_SENT);
+
+	assert_int_equal(sender.sent, 77);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -243,6 +356,12 @@ int main(void)
 		TEST(a_head_that_cannot_be_kept_is_no_fault_of_the_peer),
 		TEST(a_peer_that_is_gone_breaks_the_message),
 		TEST(what_the_kernel_takes_of_a_piece_is_told_and_nothing_is_sent_twice),
+		cmocka_unit_test(a_stream_waits_for_pieces_and_fetches_them_as_it_has_room),
+		cmocka_unit_test(a_stream_is_done_when_its_end_has_gone),
+		cmocka_unit_test(an_empty_last_piece_waits_for_the_end_of_the_stream),
+		cmocka_unit_test(trailers_go_with_the_end_and_not_before),
+		cmocka_unit_test(a_stream_whose_head_is_all_is_done_when_that_has_gone),
+		cmocka_unit_test(a_stream_counts_what_its_frames_take),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

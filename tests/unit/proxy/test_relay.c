@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "given_h2_stream.h"
 #include "given_stream.h"
 #include "given_tls.h"
 #include "io/socket.h"
@@ -831,6 +832,73 @@ static void only_a_goodbye_ends_a_body_without_length_over_tls(void **state)
 	assert_int_equal(relay_to_the_end_of(cut), RELAY_CUT);
 }
 
+/*
+ * Between a transport and a stream
+ */
+
+static void assert_fetched(enum h2_body_status status, const char *expected)
+{
+	struct h2_body body = message_sender_fetch(&relay.sender, 1000);
+
+	assert_int_equal(body.status, status);
+	assert_true(span_equals(body.bytes, span_from(expected)));
+	if (body.bytes.len > 0)
+		message_sender_fetched(&relay.sender, body.bytes.len);
+	h2_stream.local_ended = body.status == H2_BODY_END;
+}
+
+static void chunks_and_their_trailers_pass_into_a_stream(void **state)
+{
+	(void)state;
+	given_streams(64);
+	given_h2_stream();
+	body_reader_init(&relay.reader, &source.transport, buf, BODY_CHUNKED, 0, false);
+	relay.reader.trailer_arena = &arena;
+	message_sender_init_stream(&relay.sender, &h2_stream, MESSAGE_FRAMING_RAW);
+	relay.body_limit = UINT64_MAX;
+	say(S("5\r\nhello\r\n"));
+	assert_int_equal(pump(), RELAY_WAIT);
+	assert_true(relay_waits_for_sink(&relay));
+	assert_fetched(H2_BODY_MORE, "hello");
+	assert_int_equal(pump(), RELAY_WAIT);
+	assert_true(relay_waits_for_source(&relay));
+
+	say(S("0\r\nGrpc-Status: 0\r\n\r\n"));
+
+	assert_int_equal(pump(), RELAY_WAIT);
+	assert_fetched(H2_BODY_END, "");
+	assert_int_equal(relay.sender.trailer_count, 1);
+	assert_true(span_equals(relay.sender.trailers[0].name, S("Grpc-Status")));
+	assert_int_equal(pump(), RELAY_DONE);
+}
+
+static void a_stream_passes_into_chunks(void **state)
+{
+	struct iobuf_pool pool;
+
+	(void)state;
+	given_streams(64);
+	given_h2_stream();
+	iobuf_pool_init(&pool, 4);
+	body_reader_init_stream(&relay.reader, &h2_stream, BODY_CHUNKED);
+	message_sender_init(&relay.sender, &sink.transport, MESSAGE_FRAMING_CHUNKED,
+			    S("HEAD\r\n\r\n"));
+	relay.body_limit = UINT64_MAX;
+	assert_int_equal(pump(), RELAY_WAIT);
+	assert_true(relay_waits_for_source(&relay));
+	h2_stream.held_bytes = 5;
+	body_reader_feed(&relay.reader, &pool, S("hello"));
+	assert_int_equal(pump(), RELAY_WAIT);
+	assert_int_equal(h2_stream.held_bytes, 0);
+
+	h2_stream.remote_ended = true;
+
+	assert_int_equal(pump(), RELAY_DONE);
+	assert_taken("HEAD\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+	body_reader_fini(&relay.reader, &pool);
+	iobuf_pool_fini(&pool);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -856,6 +924,8 @@ int main(void)
 		TEST(a_full_sink_keeps_the_pipe_full_and_is_waited_for),
 		TEST(a_large_body_passes_over_tls_in_blocks_and_no_byte_more),
 		TEST(only_a_goodbye_ends_a_body_without_length_over_tls),
+		TEST(chunks_and_their_trailers_pass_into_a_stream),
+		TEST(a_stream_passes_into_chunks),
 		TEST(every_framing_passes_one_byte_at_a_time),
 		TEST(every_framing_passes_in_random_pieces),
 	};

@@ -17,7 +17,8 @@
 
 enum { GOOD, FAILING, DEAF, CRASHING, HANGING_UP, BABBLING, EXPELLING };
 
-enum { PEERS_MAX = 8, LISTENERS_MAX = 8 };
+/* A stand-in that hung up has nothing left that would tell it of its parent's end. */
+enum { PEERS_MAX = 8, LISTENERS_MAX = 8, ALARM_S = 120 };
 
 static struct {
 	struct loop *loop;
@@ -231,6 +232,7 @@ int main(int argc, char **argv)
 	struct message ready = {.kind = MESSAGE_READY};
 
 	setvbuf(stderr, NULL, _IOLBF, 1024);
+	alarm(ALARM_S);
 	fake.is_control = argc > 1 && strcmp(argv[1], "control") == 0;
 	take_arguments(argv);
 	say_start(argv);

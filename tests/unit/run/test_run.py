@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+from world.wait import free_port
+
 BUILT = pathlib.Path(os.environ["RUN_TEST_BUILD_DIR"])
 PATIENCE = 10.0
 
@@ -78,12 +80,6 @@ class Run:
 def program(name):
     """The stand-in that behaves so, or a path."""
     return name if isinstance(name, pathlib.Path) else BUILT / f"fake_role_{name}"
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def is_gone(pid):
