@@ -3,8 +3,8 @@
  *
  *   usage: holder PORT COUNT [HOST [websocket|tls]]
  *
- * Each connection asks once when it is opened: a request that is answered with 200, over TLS or not, or the handshake of
- * a WebSocket.
+ * Each connection asks once when it is opened: a request that is answered with 200, over TLS or not, or the handshake
+ * of a WebSocket.
  * Prints "ready COUNT" when all are open. For each line that comes then, it asks on every connection once
  * more (a request, or a message that must come back) and prints "answered N lost M"; a lost one is not opened again.
  * The end of standard input ends it.
