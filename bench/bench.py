@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 
+import certificates
 import chart
 import lookup
 import memory
@@ -53,10 +54,14 @@ ROWS = {
     "tls-handshake": tls.tls_handshake,
     "tls-request": tls.tls_request,
     "tls-body": tls.tls_body,
+    "h2-front": tls.h2_front,
+    "tls-idle-memory": memory.tls_idle_memory,
+    "certificates": certificates.certificates,
 }
 
 # full, quick
 SIZES = {"rounds": (5, 1), "duration": (4.0, 1.0), "warm": (0.5, 0.3), "idle_wanted": (50_000, 5_000),
+         "idle_tls_wanted": (8_000, 1_000), "secrets": (10_000, 1_000), "renewals": (100, 20),
          "world_apps": (10_000, 10_000), "world_endpoints": (5, 5), "starts": (3, 1),
          "changes": (1_000, 100), "swaps": (1_000, 100), "reloads": (swaps.RELOADS, 5)}
 

@@ -9,18 +9,22 @@ IDLE_WANTED = 50_000
 SPARE_DESCRIPTORS = 600     # for listeners, pooled upstream connections and what a program keeps
 
 
-def idle_count(bench, proxy_class):
+def idle_count(bench, proxy_class, wanted):
     """How many idle connections the limit of descriptors leaves to a proxy of that kind."""
     most = (bench.descriptors - SPARE_DESCRIPTORS) / proxy_class.descriptors_each
-    return min(bench.idle_wanted, int(most))
+    return min(wanted, int(most))
 
 
 def hold(bench, proxy, count):
-    """Private bytes before and while so many connections are idle after one request each."""
+    """Private bytes before and while so many connections are idle after one request each, over TLS where the proxy
+    has a port for it."""
     bench.programs.loadgen("-c", 10, "-w", 0, "-d", 0.5, proxy.port)
+    if proxy.tls_port:
+        Holder(bench.programs, proxy.tls_port, 10, bench.descriptors, "tls").close()
     pause(0.5)
     before = private_bytes(proxy.pids())
-    holder = Holder(bench.programs, proxy.port, count, bench.descriptors)
+    holder = Holder(bench.programs, proxy.tls_port or proxy.port, count, bench.descriptors,
+                    "tls" if proxy.tls_port else "request")
     try:
         pause(1.5)
         during = private_bytes(proxy.pids())
@@ -33,39 +37,57 @@ def hold(bench, proxy, count):
             "answered": answered, "lost": lost}
 
 
-def idle_memory(bench):
-    result = Result("idle-memory", "private memory per idle keep-alive connection, one worker")
+def hold_all(bench, result, names, wanted, limit):
+    """Each proxy, fresh, with as many connections as it may have: a line each, and the goal for Ingot's bytes each.
+    The runs, by name."""
+    runs = {}
     result.table("proxy", "connections", "bytes each", "MB before", "MB during", "MB after",
                  "still answered")
     bench.rest()
-    for name in ["raw", *bench.peer_names, "ingot"]:
-        count = idle_count(bench, bench.class_of(name))
+    for name in names:
+        count = idle_count(bench, bench.class_of(name), wanted)
         # nginx closes idle connections where less than a sixteenth of its own are free
         proxy = bench.fresh(name, connections=count + count // 8 + 600)
         try:
             run = hold(bench, proxy, count)
         except Failed as error:
             result.note(f"{name} did not hold {count} connections: {error}")
-            if name == "ingot":
-                result.goal("bytes per connection", 256, None)
+            if name.startswith("ingot"):
+                result.goal("bytes per connection", limit, None)
             continue
         finally:
             proxy.stop()
         bench.progress(name)
+        runs[name] = run
         result.runs.append(run)
         result.line(name, count, f"{run['each']:.0f}", f"{run['before'] / MB:.1f}",
                     f"{run['during'] / MB:.1f}", f"{run['after'] / MB:.1f}", run["answered"])
-        if name == "ingot":
-            result.goal("bytes per connection", 256, run["each"], "{:.0f}")
-            result.goal("connections held by one worker", bench.idle_wanted, run["answered"],
-                        "{:.0f}", at_least=True, judged=count == bench.idle_wanted)
-        if count < bench.idle_wanted:
+        if name.startswith("ingot"):
+            result.goal("bytes per connection", limit, run["each"], "{:.0f}")
+        if count < wanted:
             result.note(f"The limit of {bench.descriptors} descriptors allows {name} {count} of the "
-                        f"{bench.idle_wanted} connections.")
+                        f"{wanted} connections.")
     result.note("nginx takes memory for worker_connections at its start: what \"MB before\" has is not "
                 "in its bytes each.")
     result.chart("memory per idle connection", "bytes",
-                 [(run["proxy"], [run["each"]]) for run in result.runs], 256)
+                 [(name, [run["each"]]) for name, run in runs.items()], limit)
+    return runs
+
+
+def idle_memory(bench):
+    result = Result("idle-memory", "private memory per idle keep-alive connection, one worker")
+    runs = hold_all(bench, result, ["raw", *bench.peer_names, "ingot"], bench.idle_wanted, 256)
+    if "ingot" in runs:
+        result.goal("connections held by one worker", bench.idle_wanted, runs["ingot"]["answered"],
+                    "{:.0f}", at_least=True,
+                    judged=runs["ingot"]["connections"] == bench.idle_wanted)
+    return result
+
+
+def tls_idle_memory(bench):
+    result = Result("tls-idle-memory", "private memory per idle keep-alive connection over TLS 1.3, one worker")
+    names = [f"{name}-tlsecdsa" for name in [*bench.peer_names, "ingot"]]
+    hold_all(bench, result, names, bench.idle_tls_wanted, 14_500)
     return result
 
 

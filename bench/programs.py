@@ -105,7 +105,7 @@ class Holder:
     def __init__(self, programs, port, count, descriptors, kind="request"):
         self.processes = []
         most = min(20_000, descriptors - 100)
-        arguments = ["bench.example"] + (["websocket"] if kind == "websocket" else [])
+        arguments = ["bench.example"] + ([] if kind == "request" else [kind])
         while count > 0:
             part = min(count, most)
             process = programs.start("holder", port, part, *arguments, stdin=subprocess.PIPE,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opens connections and holds them.
  *
- *   usage: holder PORT COUNT [HOST [websocket]]
+ *   usage: holder PORT COUNT [HOST [websocket|tls]]
  *
- * Each connection asks once when it is opened: a request that is answered with 200, or the handshake of a WebSocket.
+ * Each connection asks once when it is opened: a request that is answered with 200, over TLS or not, or the handshake
+ * of a WebSocket.
  * Prints "ready COUNT" when all are open. For each line that comes then, it asks on every connection once
  * more (a request, or a message that must come back) and prints "answered N lost M"; a lost one is not opened again.
  * The end of standard input ends it.
@@ -18,11 +19,15 @@
 #include "base/memory.h"
 #include "loopback.h"
 #include "program.h"
+#include "secure.h"
 
 enum { PORTS_PER_SOURCE = 20000, PATIENCE_SECONDS = 10, TEXT_MAX = 512, ANSWER_MAX = 4096 };
 
 struct held {
-	int *fds; /* -1: lost */
+	int *fds;        /* -1: lost */
+	SSL_CTX *secure; /* NULL: without TLS */
+	SSL **ssls;      /* with it */
+	const char *host;
 	uint32_t count;
 	bool is_websocket;
 	char opening[TEXT_MAX];
@@ -32,15 +37,15 @@ struct held {
 static const char message[] = "\x81\x88\0\0\0\0still up";
 static const char echo[] = "\x81\x08still up";
 
-static void make_opening(struct held *held, const char *host)
+static void make_opening(struct held *held)
 {
 	const char *more = held->is_websocket ? "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 						"Sec-WebSocket-Version: 13\r\n"
 						"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 					      : "";
 	int length = snprintf(held->opening, sizeof(held->opening),
-			      "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: holder\r\n%s\r\n", host,
-			      more);
+			      "GET / HTTP/1.1\r\nHost: %s\r\nUser-Agent: holder\r\n%s\r\n",
+			      held->host, more);
 
 	if (length >= TEXT_MAX)
 		program_fail("the host is too long");
@@ -56,8 +61,13 @@ static bool read_opening(const struct held *held, int fd)
 	return length > (ssize_t)strlen(wanted) && memcmp(answer, wanted, strlen(wanted)) == 0;
 }
 
-static bool ask_opening(const struct held *held, int fd)
+/* On connection i. */
+static bool ask_opening(const struct held *held, uint32_t i)
 {
+	int fd = held->fds[i];
+
+	if (held->secure != NULL)
+		return secure_ask(held->ssls[i], held->opening);
 	return loopback_send(fd, held->opening, strlen(held->opening)) && read_opening(held, fd);
 }
 
@@ -80,9 +90,11 @@ static void open_all(struct held *held, uint16_t port)
 		if (fd == -1)
 			program_fail_sys("cannot open connection %u", i);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-		if (!ask_opening(held, fd))
-			program_fail_sys("no answer on connection %u", i);
 		held->fds[i] = fd;
+		if (held->secure != NULL)
+			held->ssls[i] = secure_connect(held->secure, fd, held->host, NULL);
+		if (!ask_opening(held, i))
+			program_fail_sys("no answer on connection %u", i);
 	}
 }
 
@@ -95,7 +107,7 @@ static void ask_all(struct held *held)
 
 		if (fd == -1)
 			continue;
-		if (held->is_websocket ? ask_message(fd) : ask_opening(held, fd)) {
+		if (held->is_websocket ? ask_message(fd) : ask_opening(held, i)) {
 			answered++;
 		} else {
 			close(fd);
@@ -113,13 +125,16 @@ int main(int argc, char **argv)
 	uint16_t port;
 
 	if (argc < 3)
-		program_fail("usage: holder PORT COUNT [HOST [websocket]]");
+		program_fail("usage: holder PORT COUNT [HOST [websocket|tls]]");
 	port = (uint16_t)program_number(argv[1], 1, UINT16_MAX);
 	held.count = (uint32_t)program_number(argv[2], 1, 1 << 20);
+	held.host = argc > 3 ? argv[3] : "bench.example";
 	held.is_websocket = argc > 4 && strcmp(argv[4], "websocket") == 0;
+	held.secure = argc > 4 && strcmp(argv[4], "tls") == 0 ? secure_new() : NULL;
+	held.ssls = memory_new_array(held.count, sizeof(SSL *));
 	held.fds = memory_new_array(held.count, sizeof(*held.fds));
 	program_need_descriptors(held.count + 16);
-	make_opening(&held, argc > 3 ? argv[3] : "bench.example");
+	make_opening(&held);
 	open_all(&held, port);
 	printf("ready %u\n", held.count);
 	fflush(stdout);

@@ -463,27 +463,48 @@ static bool encrypt(struct tls *tls, struct span part)
 	return true;
 }
 
-/* A ticket goes out with the first answer and not with a packet of its own, and who never asks gets none. */
-static void give_ticket(struct tls *tls)
+/* A ticket goes out with the first answer and not with a packet of its own, and who never asks gets none. Whether one
+ * was made. */
+static bool give_ticket(struct tls *tls)
 {
 	if (!tls->owes_ticket || tls_server_tickets(tls->server)->count == 0)
-		return;
+		return false;
 	tls->owes_ticket = false;
-	(void)SSL_new_session_ticket(tls->ssl); /* without one the client comes again in full */
+	/* without one the client comes again in full */
+	return SSL_new_session_ticket(tls->ssl) == 1;
+}
+
+/* libssl takes a buffer for reading to write a ticket, 16 KiB, and lets go of it when it finds nothing to read: it
+ * does so now. SSL_free_buffers would not look whether half a record is in there (CVE-2024-4741). */
+static void let_go_of_buffer(struct tls *tls)
+{
+	bool can_receive = tls->can_receive;
+	size_t got;
+	char byte;
+
+	if (tls->holds_bytes)
+		return;
+	tls->can_receive = false;
+	if (SSL_peek_ex(tls->ssl, &byte, 1, &got) == 1)
+		tls->holds_bytes = true;
+	tls->can_receive = can_receive;
 }
 
 /* As many records as fit into one send. False: the connection has failed. */
 static bool encrypt_pieces(struct tls *tls, const struct iovec *pieces, int count)
 {
 	struct walk walk = {.piece = pieces, .end = pieces + count};
+	bool gives_ticket;
 
 	tls->gone = 0;
 	tls_wire_enter(tls);
-	give_ticket(tls);
+	gives_ticket = give_ticket(tls);
 	walk_on(&walk, 0);
 	while (walk.piece != walk.end && tls->owed < WRITE_BYTES)
 		if (!encrypt(tls, next_part(&walk, WRITE_BYTES - tls->owed)))
 			return false;
+	if (gives_ticket)
+		let_go_of_buffer(tls);
 	return true;
 }
 

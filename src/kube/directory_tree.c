@@ -246,7 +246,7 @@ static void put_file(struct directory_tree *tree, struct span name, const char *
 	else
 		manifest_set_put(tree->set, name, buf_span(&text), format_of(name));
 	if (text.ptr != NULL)
-		explicit_bzero(text.ptr, text.room); /* it may hold Secrets */
+		explicit_bzero(text.ptr, text.len); /* it may hold Secrets */
 	buf_fini(&text);
 }
 

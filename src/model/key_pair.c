@@ -2,16 +2,21 @@
 #include "model/key_pair.h"
 
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/bug.h"
+
 enum { CHAIN_MAX = 10, CHAIN_BYTES_MAX = 64 * 1024, NAMES_MAX = 1000 };
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096 };
+enum { CURVE_NAME_MAX = 64, POINT_BYTES_MAX = 1 + 2 * 66 /* of P-521 */ };
 
 void key_pair_fini(struct key_pair *pair)
 {
@@ -64,10 +69,25 @@ static bool is_certificate(const struct block *block)
 	       strcmp(block->name, PEM_STRING_X509_OLD) == 0;
 }
 
+/* A library that has no algorithms: reading a certificate with it leaves the public key in there as bytes. With any
+ * other libcrypto prepares a decoder for the key of each certificate, which takes ten times as long as the rest. */
+static OSSL_LIB_CTX *library_without_keys(void)
+{
+	static OSSL_LIB_CTX *library;
+
+	if (library != NULL)
+		return library;
+	library = OSSL_LIB_CTX_new();
+	BUG_ON(library == NULL || OSSL_PROVIDER_load(library, "null") == NULL);
+	return library;
+}
+
+/* Its public key is not looked at. */
 static X509 *decode(const struct block *block)
 {
 	const unsigned char *at = block->bytes;
-	X509 *certificate = d2i_X509(NULL, &at, block->length);
+	X509 *certificate = (X509 *)ASN1_item_d2i_ex(NULL, &at, block->length, ASN1_ITEM_rptr(X509),
+						     library_without_keys(), NULL);
 
 	if (certificate == NULL || at == block->bytes + block->length)
 		return certificate;
@@ -75,8 +95,8 @@ static X509 *decode(const struct block *block)
 	return NULL;
 }
 
-/* Whether the bytes are a certificate. libcrypto takes a tenth of a millisecond to say so, and thousands of Secrets
- * share the same few intermediate ones: the last that were right are known. */
+/* Whether the bytes are a certificate. Thousands of Secrets share the same few intermediate ones: the last that were
+ * right are known. */
 static bool is_sound(const struct block *block)
 {
 	enum { KNOWN = 64 };
@@ -139,7 +159,7 @@ static bool is_curve(EVP_PKEY *key)
 {
 	static const char *const curves[] = {"prime256v1", "P-256",     "secp384r1",
 					     "P-384",      "secp521r1", "P-521"};
-	char name[64];
+	char name[CURVE_NAME_MAX];
 	size_t length;
 
 	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &length) != 1)
@@ -189,47 +209,135 @@ static int write_key(struct key_pair *pair, EVP_PKEY *key)
 	return 0;
 }
 
-/* The kind of key, as libcrypto names it, that the bytes of a PKCS #8 key say; NULL: they are none. */
-static const char *kind_of(const struct block *block)
+/*
+ * Keys. What libcrypto needs to read one takes it far longer to prepare than to use: for the kinds that everybody has
+ * it is kept.
+ */
+
+enum key_half { PRIVATE_HALF, PUBLIC_HALF };
+
+static const struct {
+	const char *structure;
+	int selection;
+} halves[] = {
+	[PRIVATE_HALF] = {"PrivateKeyInfo", EVP_PKEY_KEYPAIR},
+	[PUBLIC_HALF] = {"SubjectPublicKeyInfo", EVP_PKEY_PUBLIC_KEY},
+};
+
+static const struct {
+	int algorithm;
+	const char *name;
+} key_kinds[] = {{NID_X9_62_id_ecPublicKey, "EC"}, {NID_rsaEncryption, "RSA"}};
+
+enum { KEY_KINDS = sizeof(key_kinds) / sizeof(key_kinds[0]) };
+
+/* NULL: the algorithm is none of these, or the bytes are no key of it. */
+static EVP_PKEY *decode_half(enum key_half half, const ASN1_OBJECT *algorithm, struct span bytes)
+{
+	static OSSL_DECODER_CTX *decoders[sizeof(halves) / sizeof(halves[0])][KEY_KINDS];
+	static EVP_PKEY *key; /* where all of them put it */
+	const unsigned char *at = (const unsigned char *)bytes.ptr;
+	size_t length = bytes.len;
+	unsigned kind = 0;
+
+	while (kind < KEY_KINDS && key_kinds[kind].algorithm != OBJ_obj2nid(algorithm))
+		kind++;
+	if (kind == KEY_KINDS)
+		return NULL;
+	if (decoders[half][kind] == NULL)
+		decoders[half][kind] = OSSL_DECODER_CTX_new_for_pkey(
+			&key, "DER", halves[half].structure, key_kinds[kind].name,
+			halves[half].selection, NULL, NULL);
+	key = NULL;
+	if (decoders[half][kind] == NULL ||
+	    OSSL_DECODER_from_data(decoders[half][kind], &at, &length) != 1)
+		return NULL;
+	if (length == 0)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+/* A PKCS #8 key of the usual kinds. */
+static EVP_PKEY *decode_key(const struct block *block)
 {
 	const unsigned char *at = block->bytes;
 	PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, block->length);
 	const ASN1_OBJECT *algorithm = NULL;
-	const char *kind = NULL;
+	EVP_PKEY *key = NULL;
 
 	if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1)
-		kind = OBJ_nid2sn(OBJ_obj2nid(algorithm));
+		key = decode_half(PRIVATE_HALF, algorithm,
+				  span_make((const char *)block->bytes, (size_t)block->length));
 	PKCS8_PRIV_KEY_INFO_free(info);
-	return kind;
+	return key;
 }
 
-/* A PKCS #8 key. What libcrypto needs to read one takes it far longer to prepare than to use: for the kinds that
- * everybody has it is kept. */
-static EVP_PKEY *decode_key(const struct block *block)
+/* The key of a certificate, of any kind. */
+static EVP_PKEY *public_key(const X509 *certificate)
 {
-	static const struct {
-		const char *kind;
-		const char *name;
-	} kinds[] = {{SN_X9_62_id_ecPublicKey, "EC"}, {LN_rsaEncryption, "RSA"}};
-	static OSSL_DECODER_CTX *decoders[sizeof(kinds) / sizeof(kinds[0])];
-	static EVP_PKEY *key;
-	const char *kind = kind_of(block);
-	const unsigned char *at = block->bytes;
-	size_t length = (size_t)block->length;
+	X509_PUBKEY *info = X509_get_X509_PUBKEY(certificate);
+	ASN1_OBJECT *algorithm = NULL;
+	unsigned char *der = NULL;
+	int length = i2d_X509_PUBKEY(info, &der);
+	const unsigned char *at = der;
+	EVP_PKEY *key = NULL;
 
-	for (size_t i = 0; kind != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (strcmp(kind, kinds[i].kind) != 0)
-			continue;
-		if (decoders[i] == NULL)
-			decoders[i] = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", "PrivateKeyInfo",
-								    kinds[i].name, EVP_PKEY_KEYPAIR,
-								    NULL, NULL);
-		key = NULL;
-		if (decoders[i] == NULL || OSSL_DECODER_from_data(decoders[i], &at, &length) != 1)
-			return NULL;
-		return length == 0 ? key : NULL;
-	}
-	return NULL;
+	if (length > 0 && X509_PUBKEY_get0_param(&algorithm, NULL, NULL, NULL, info) == 1)
+		key = decode_half(PUBLIC_HALF, algorithm,
+				  span_make((const char *)der, (size_t)length));
+	if (key == NULL && length > 0)
+		key = d2i_PUBKEY(NULL, &at, length);
+	OPENSSL_free(der);
+	return key;
+}
+
+/* The curve that the certificate names; NID_undef: its key is none of ECDSA, or describes a curve of its own. */
+static int named_curve(const X509_ALGOR *algorithm)
+{
+	const ASN1_OBJECT *kind;
+	const void *value;
+	int type;
+
+	X509_ALGOR_get0(&kind, &type, &value, algorithm);
+	return OBJ_obj2nid(kind) == NID_X9_62_id_ecPublicKey && type == V_ASN1_OBJECT
+		       ? OBJ_obj2nid(value)
+		       : NID_undef;
+}
+
+/* Whether the certificate shows the very bytes of the key's point, on the same curve. So it is as good as always, and
+ * saves to make a key of them, which is as much work as to read the private one. */
+static bool is_same_point(const X509 *certificate, const EVP_PKEY *key)
+{
+	unsigned char point[POINT_BYTES_MAX];
+	char curve[CURVE_NAME_MAX];
+	const unsigned char *shown;
+	int shown_length;
+	X509_ALGOR *algorithm;
+	size_t length;
+
+	return X509_PUBKEY_get0_param(NULL, &shown, &shown_length, &algorithm,
+				      X509_get_X509_PUBKEY(certificate)) == 1 &&
+	       named_curve(algorithm) != NID_undef &&
+	       EVP_PKEY_get_group_name(key, curve, sizeof(curve), &length) == 1 &&
+	       OBJ_txt2nid(curve) == named_curve(algorithm) &&
+	       EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+					       &length) == 1 &&
+	       length == (size_t)shown_length && memcmp(point, shown, length) == 0;
+}
+
+/* Whether both are of one pair. */
+static bool is_key_of(const X509 *certificate, const EVP_PKEY *key)
+{
+	EVP_PKEY *public;
+	bool is_equal;
+
+	if (is_same_point(certificate, key))
+		return true;
+	public = public_key(certificate);
+	is_equal = public != NULL && EVP_PKEY_eq(public, key) == 1;
+	EVP_PKEY_free(public);
+	return is_equal;
 }
 
 /* A key in another form, or of another kind. */
@@ -273,7 +381,7 @@ static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct e
 		return error_set(err,
 				 "tls.key holds no private key in PEM form without passphrase");
 	if (judge_key(pair, key, err) == 0) {
-		if (X509_check_private_key(leaf, key) != 1)
+		if (!is_key_of(leaf, key))
 			error_set(err,
 				  "tls.key is not the key of the first certificate of tls.crt");
 		else if (pair->key.len == 0 && write_key(pair, key) == -1)

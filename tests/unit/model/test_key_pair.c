@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/key_pair.h"
 
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,6 +82,87 @@ static void what_is_no_pair_is_refused_with_the_reason(void **state)
 	assert_refused(a.chain, b.key, "not the key of the first certificate");
 }
 
+/* A certificate in PEM for that key, signed with it. */
+static BIO *given_certificate_of(EVP_PKEY *key)
+{
+	BIO *text = BIO_new(BIO_s_mem());
+	X509 *certificate = X509_new();
+
+	X509_set_version(certificate, X509_VERSION_3);
+	X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
+	assert_int_equal(X509_set_pubkey(certificate, key), 1);
+	assert_true(X509_sign(certificate, key,
+			      EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 ? NULL : EVP_sha256()) >
+		    0);
+	assert_int_equal(PEM_write_bio_X509(text, certificate), 1);
+	X509_free(certificate);
+	return text;
+}
+
+static BIO *given_key_text(EVP_PKEY *key)
+{
+	BIO *text = BIO_new(BIO_s_mem());
+
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(text, key, NULL, NULL, 0, NULL, NULL), 1);
+	return text;
+}
+
+static struct span text_of(BIO *bio)
+{
+	char *bytes;
+	long length = BIO_get_mem_data(bio, &bytes);
+
+	return span_make(bytes, (size_t)length);
+}
+
+static EVP_PKEY *given_compressed_key(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+
+	assert_int_equal(EVP_PKEY_set_utf8_string_param(
+				 key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"),
+			 1);
+	return key;
+}
+
+enum { KEYS = 6 };
+
+static void a_certificate_takes_its_own_key_and_no_other(void **state)
+{
+	EVP_PKEY *keys[KEYS] = {
+		EVP_EC_gen("P-256"),    EVP_EC_gen("P-256"),
+		EVP_EC_gen("P-384"),    EVP_RSA_gen(2048),
+		given_compressed_key(), EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"),
+	};
+	BIO *chains[KEYS];
+	BIO *texts[KEYS];
+
+	(void)state;
+	for (int i = 0; i < KEYS; i++) {
+		chains[i] = given_certificate_of(keys[i]);
+		texts[i] = given_key_text(keys[i]);
+	}
+
+	for (int i = 0; i < KEYS; i++) {
+		struct key_pair pair;
+		struct error err = {0};
+
+		if (key_pair_read(&pair, text_of(chains[i]), text_of(texts[i]), &err) == -1)
+			fail_msg("key %d: %s", i, err.text);
+		key_pair_fini(&pair);
+		for (int j = 0; j < KEYS; j++)
+			if (j != i)
+				assert_refused(text_of(chains[i]), text_of(texts[j]),
+					       "not the key of the first certificate");
+	}
+	for (int i = 0; i < KEYS; i++) {
+		BIO_free(chains[i]);
+		BIO_free(texts[i]);
+		EVP_PKEY_free(keys[i]);
+	}
+}
+
 static void too_many_certificates_are_refused(void **state)
 {
 	struct tls_identity a = given_identity(NULL,
@@ -113,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_pair_is_read_with_kind_names_and_times),
 		cmocka_unit_test(a_chain_is_kept_whole_and_in_order),
 		cmocka_unit_test(what_is_no_pair_is_refused_with_the_reason),
+		cmocka_unit_test(a_certificate_takes_its_own_key_and_no_other),
 		cmocka_unit_test(too_many_certificates_are_refused),
 		cmocka_unit_test(a_wildcard_covers_one_label),
 	};

@@ -795,7 +795,7 @@ static void a_large_body_passes_over_tls_in_blocks_and_no_byte_more(void **state
 
 	(void)state;
 	pipe_pool_init(&pipes, 1);
-	iobuf_pool_init(&blocks, 64);
+	iobuf_pool_init(&blocks, 128);
 	given_tls_init(&tls);
 	given_tls_open(&tls, server, client);
 	given_stream_open(&source, &tls.loop, SOCK_STREAM);
