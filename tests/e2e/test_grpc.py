@@ -16,7 +16,7 @@ from world.certificates import Authority, Certificate, secret
 from world.client import Connection
 from world.objects import Manifest, endpoints, ingress, ingress_only, path_rule, service
 from world.rpc import Client, Pod, Questions, failure
-from world.wait import PATIENCE
+from world.wait import PATIENCE, eventually
 
 HOST = "shop.example"
 PREFIX = "nginx.ingress.kubernetes.io/"
@@ -215,7 +215,7 @@ def test_a_pod_that_is_gone(ingot, grpc_pods):
 
     assert error.code() is Status.UNAVAILABLE
     assert error.details().startswith("502 ")
-    assert ingot.metrics().sum("ingot_local_responses_total", reason="connect_refused") >= 1
+    eventually(lambda: ingot.metrics().sum("ingot_local_responses_total", reason="connect_refused") == 1)
 
 
 def test_a_pod_that_says_nothing_in_time(make_ingot, pod):
@@ -418,7 +418,7 @@ def test_a_pod_that_does_not_verify(ingot, tls_pod, authority):
         error = failure(client.unary("Echo"), b"x")
 
     assert error.code() is Status.UNAVAILABLE
-    assert ingot.metrics().sum("ingot_local_responses_total", reason="upstream_unverified") >= 1
+    eventually(lambda: ingot.metrics().sum("ingot_local_responses_total", reason="upstream_unverified") == 1)
     assert not pod.seen
 
 
