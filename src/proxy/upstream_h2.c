@@ -187,10 +187,34 @@ static void start_waiting(struct upstream_h2 *connection)
 		move_away(connection, stream_at(link));
 }
 
+static struct upstream_stream *find_unsent(const struct upstream_h2 *connection)
+{
+	for (struct list *link = connection->streams.next; link != &connection->streams;
+	     link = link->next)
+		if (stream_at(link)->h2.wire_sent_bytes == 0)
+			return stream_at(link);
+	return NULL;
+}
+
+/* The endpoint takes fewer than it did when they were given to the session: there they would wait for ever. */
+static void give_up_unsent(struct upstream_h2 *connection)
+{
+	const struct h2_session *session = &connection->wire.session;
+	struct upstream_stream *stream;
+
+	if (!connection->settings_news || connection->dead)
+		return;
+	connection->settings_news = false;
+	while (session->streams > h2_streams_limit(session) &&
+	       (stream = find_unsent(connection)) != NULL)
+		upstream_stream_fail(stream, FAULT_STREAM_REFUSED);
+}
+
 static void act(struct h2_wire *wire)
 {
 	struct list *link;
 
+	give_up_unsent(of(wire));
 	start_waiting(of(wire));
 	while ((link = list_first(&wire->moved)) != NULL) {
 		list_remove(link);
@@ -204,7 +228,7 @@ static void act(struct h2_wire *wire)
 
 static void on_settings(void *owner)
 {
-	(void)owner; /* act looks whether somebody waits for them */
+	of(owner)->settings_news = true;
 }
 
 static void on_goaway(void *owner, uint32_t last_id, uint32_t code)

@@ -34,6 +34,7 @@ struct upstream_h2 {
 	uint32_t waiting_count; /* of these */
 	uint32_t
 		streams_assumed; /* how many the endpoint takes, before it has said so; at least 1 */
+	bool settings_news;      /* SETTINGS came, and act has not looked at them */
 	bool dead;               /* there is no session any more, and nobody finds it */
 	uint64_t
 		received_idle; /* bytes that had come of it when it was idle last; UINT64_MAX: never */

@@ -204,6 +204,26 @@ def test_a_pod_that_takes_none_is_not_asked_for_ever(ingot, h2_pods):
     assert pod.accepted < 100
 
 
+def test_a_pod_may_take_fewer_later(ingot, h2_pods):
+    def answer(call):
+        if call.header(":path") == "/first":
+            call.connection.raw(frame(SETTINGS, 0, 0, b"\0\3" + number(1)))    # MAX_CONCURRENT_STREAMS
+            call.respond(b"x")
+
+    (pod,) = h2_pods("pod", answer=answer)
+    ingot.serve(shop([pod]))
+    with Client(ingot.address) as client:
+        assert client.get(HOST, "/first").status == 200
+        streams = [client.request(HOST, f"/{i}", method="POST") for i in range(5)]
+        calls = pod.await_calls(6)[1:]
+        assert [call.connection for call in calls].count(pod.connections[0]) == 1
+        for call in calls:
+            call.respond(b"x")
+
+        for stream in streams:
+            assert client.answer(stream).status == 200
+
+
 def test_an_idle_connection_ends_with_a_word(make_ingot, h2_pods):
     (pod,) = h2_pods("pod")
     ingot = make_ingot(config={"upstream-keepalive-timeout": "1"}).serve(shop([pod]))
@@ -315,7 +335,7 @@ def test_a_stream_that_all_refuse(ingot, h2_pods):
     ingot.serve(shop(pods))
 
     assert ingot.request(HOST, method="POST", body=b"x").status == 502
-    assert reason(ingot, "stream_refused") == 1
+    eventually(lambda: reason(ingot, "stream_refused") == 1)
     assert sum(len(pod.calls) for pod in pods) == 3     # proxy-next-upstream-tries
 
 
@@ -346,19 +366,23 @@ def test_a_response_that_is_cut_is_cut_for_the_client(ingot, h2_pods):
     def answer(call):
         call.head()
         call.send(b"half")
-        call.refuse(Code.INTERNAL_ERROR)
 
     (pod,) = h2_pods("pod", answer=answer, careless=True)
     ingot.serve(shop([pod]))
     with Client(ingot.address) as client:
-        got = client.get(HOST)
+        stream = client.request(HOST)
+        client.await_(lambda: stream.received == 4)
+        pod.calls[0].refuse(Code.INTERNAL_ERROR)
+        client.answer(stream)
 
-        assert not got.ended
-        assert got.reset == Code.INTERNAL_ERROR
+        assert not stream.ended
+        assert stream.reset == Code.INTERNAL_ERROR
     with Connection(ingot.address) as client:
         client.send(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        head = client.head()
+        pod.calls[1].refuse(Code.INTERNAL_ERROR)
         with pytest.raises((EOFError, OSError)):
-            client.response()
+            client.body(head)
 
 
 # ------------------------------------------------------------------ cancellation and windows
@@ -426,7 +450,7 @@ def test_a_pod_that_gives_no_window_holds_nobody_up(make_ingot, h2_pods):
         assert client.answer(stalled).status == 504
     assert len(pod.calls[1].body) == 1000
     eventually(lambda: pod.calls[1].reset == Code.CANCEL)
-    assert reason(ingot, "upstream_send_timeout") == 1
+    eventually(lambda: reason(ingot, "upstream_send_timeout") == 1)
 
 
 # ------------------------------------------------------------------ pods that misbehave
@@ -555,4 +579,4 @@ def test_a_pod_that_does_not_choose_it(ingot, h2_pods, tls_context, alpn):
 
     assert ingot.request(HOST, method="POST", body=b"x").status == 502
     assert not pod.calls
-    assert sum(reason(ingot, word) for word in ("upstream_not_h2", "upstream_handshake")) == 1
+    eventually(lambda: reason(ingot, "upstream_not_h2") == 1)
