@@ -174,7 +174,7 @@ def test_an_idle_connection_is_closed_when_its_time_is_over(make_ingot, pod):
 
 
 def test_a_thousand_connections_at_a_time(shop):
-    clients = [shop.connect() for _ in range(1000)]
+    clients = [shop.connect(timeout=30.0) for _ in range(1000)]
 
     for client in clients:
         client.send(request_bytes("/", HOST))
