@@ -47,12 +47,6 @@ void client_on_exchange_end(struct client *client, struct client_end end);
 /* What was put off until the end of the turn while the head was still to come. */
 void client_on_turn(struct client *client);
 
-/* Whether a response may end with trailers (security spec, U13). */
-static inline bool client_takes_trailers(const struct client *client)
-{
-	return client->stream != NULL;
-}
-
 /* Whether any 2xx opens a tunnel that was asked for (RFC 8441, 4), and not 101 alone. */
 static inline bool client_tunnels_by_success(const struct client *client)
 {

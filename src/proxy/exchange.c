@@ -119,6 +119,11 @@ uint64_t exchange_sent(const struct exchange *exchange)
 	return exchange->interim_bytes + exchange->to_downstream.sender.sent;
 }
 
+bool exchange_takes_trailers(const struct exchange *exchange)
+{
+	return exchange->client->stream != NULL || exchange->request.accepts_trailers;
+}
+
 struct access_attempt *exchange_attempt(struct exchange *exchange)
 {
 	uint32_t last = exchange->attempt_count - 1;

@@ -163,5 +163,8 @@ unsigned exchange_protocol(const struct exchange *exchange);
 uint64_t exchange_received(const struct exchange *exchange);
 uint64_t exchange_sent(const struct exchange *exchange);
 
+/* Whether the response may end with trailers (security spec, U13): that of a stream, or one in chunks to who asked. */
+bool exchange_takes_trailers(const struct exchange *exchange);
+
 /* The attempt under way, in the log record. */
 struct access_attempt *exchange_attempt(struct exchange *exchange);

@@ -2,6 +2,7 @@
 #include "proxy/message_sender.h"
 
 #include "base/bug.h"
+#include "http/h1_write.h"
 
 static void add_piece(struct message_sender *sender, struct span bytes)
 {
@@ -25,7 +26,41 @@ void message_sender_init(struct message_sender *sender, struct transport *transp
 	sender->data_piece = MESSAGE_SENDER_PIECES;
 	sender->sent = 0;
 	sender->body_sent = 0;
+	sender->takes_trailers = false;
+	sender->last_chunk = S("");
 	add_piece(sender, head);
+}
+
+/* "CRLF 0 CRLF", which a chunk of data may lie before. */
+static const struct span no_more_data = {"\r\n0\r\n", 5};
+
+struct span message_sender_last_chunk(struct arena *arena, const struct header *trailers,
+				      uint32_t count)
+{
+	size_t size = no_more_data.len + 2;
+	struct h1_writer writer;
+	char *memory;
+
+	for (uint32_t i = 0; i < count; i++)
+		size += trailers[i].name.len + trailers[i].value.len + 4;
+	memory = arena_take_bytes(arena, size);
+	if (memory == NULL)
+		return S("");
+	writer = h1_writer_over(memory, size);
+	h1_write_literal(&writer, no_more_data);
+	for (uint32_t i = 0; i < count; i++)
+		if (!trailers[i].dropped)
+			h1_write_header(&writer, &trailers[i]);
+	h1_write_end(&writer);
+	return writer.fault == H1_WRITER_OK ? h1_written(&writer) : S("");
+}
+
+/* What follows the last piece of data. */
+static void add_last_chunk(struct message_sender *sender, bool after_data)
+{
+	struct span bytes = sender->last_chunk.len > 0 ? sender->last_chunk : S("\r\n0\r\n\r\n");
+
+	add_piece(sender, after_data ? bytes : span_skip(bytes, 2));
 }
 
 void message_sender_init_stream(struct message_sender *sender, struct h2_stream *stream,
@@ -37,6 +72,7 @@ void message_sender_init_stream(struct message_sender *sender, struct h2_stream 
 		.framing = framing,
 		.last = framing == MESSAGE_FRAMING_NONE,
 		.data_piece = MESSAGE_SENDER_PIECES,
+		.takes_trailers = true,
 	};
 }
 
@@ -56,7 +92,7 @@ void message_sender_put(struct message_sender *sender, struct span data, bool la
 	add_piece(sender, data);
 	if (sender->framing == MESSAGE_FRAMING_CHUNKED) {
 		if (last)
-			add_piece(sender, data.len > 0 ? S("\r\n0\r\n\r\n") : S("0\r\n\r\n"));
+			add_last_chunk(sender, data.len > 0);
 		else if (data.len > 0)
 			add_piece(sender, S("\r\n"));
 	}

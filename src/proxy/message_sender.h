@@ -40,17 +40,24 @@ struct message_sender {
 	uint8_t data_piece; /* index of the data among the pieces, or MESSAGE_SENDER_PIECES */
 	char size_line[CHUNKED_SIZE_LINE_MAX];
 	struct iovec pieces[MESSAGE_SENDER_PIECES];
-	uint64_t sent;      /* bytes that the kernel or the connection took, framing included */
-	uint64_t body_sent; /* of them, body data */
-	size_t fetched;     /* by the stream, since the last flush */
+	uint64_t sent;       /* bytes that the kernel or the connection took, framing included */
+	uint64_t body_sent;  /* of them, body data */
+	size_t fetched;      /* by the stream, since the last flush */
+	bool takes_trailers; /* else the fields below stay empty */
 	const struct header *trailers; /* of a stream; set before the last piece is put, and kept */
 	uint32_t trailer_count;
+	struct span last_chunk; /* likewise, of chunks; empty: it has no trailers */
 };
 
 /* head: borrowed until the flush that follows in the same event; what is left of it then is copied to
  * the arena given there. */
 void message_sender_init(struct message_sender *sender, struct transport *transport,
 			 enum message_framing framing, struct span head);
+
+/* What ends a message in chunks with these trailers (RFC 9112, 7.1.2), in the arena, for last_chunk; empty: there is no
+ * room for it. */
+struct span message_sender_last_chunk(struct arena *arena, const struct header *trailers,
+				      uint32_t count);
 
 /* The stream has got its head. framing: RAW, or NONE where it has no body. */
 void message_sender_init_stream(struct message_sender *sender, struct h2_stream *stream,

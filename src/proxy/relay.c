@@ -22,16 +22,35 @@ static enum message_sender_status flush(struct relay *relay, struct arena *arena
 	return status;
 }
 
+/* The body has ended. False: there is no memory for what follows it. */
+static bool pass_trailers(struct relay *relay, struct arena *arena)
+{
+	struct message_sender *sender = &relay->sender;
+	const struct header *trailers;
+	uint32_t count;
+
+	if (!sender->takes_trailers)
+		return true;
+	count = body_reader_trailers(&relay->reader, &trailers);
+	if (sender->stream != NULL) {
+		sender->trailers = trailers;
+		sender->trailer_count = count;
+	} else if (count > 0) {
+		sender->last_chunk = message_sender_last_chunk(arena, trailers, count);
+		return sender->last_chunk.len > 0;
+	}
+	return true;
+}
+
 /* Gives decoded data to the sender, so that it leaves with what is pending. */
-static enum relay_status offer(struct relay *relay)
+static enum relay_status offer(struct relay *relay, struct arena *arena)
 {
 	enum body_reader_status status = body_reader_decode(&relay->reader);
 
 	if (relay->reader.total > relay->body_limit)
 		return RELAY_TOO_LARGE;
-	if (relay->reader.ended && relay->sender.stream != NULL)
-		relay->sender.trailer_count = body_reader_trailers(&relay->reader,
-								   &relay->sender.trailers);
+	if (relay->reader.ended && !pass_trailers(relay, arena))
+		return RELAY_NO_MEMORY;
 	/* data before a fault is not sent on: the message is lost, and its receiver must not wait for more */
 	if (relay->reader.fault != FAULT_NONE)
 		return RELAY_BAD;
@@ -197,7 +216,7 @@ static enum relay_status pump(struct relay *relay, struct arena *arena)
 		enum relay_status status;
 
 		if (message_sender_wants_data(&relay->sender)) {
-			status = offer(relay);
+			status = offer(relay, arena);
 			if (status != RELAY_DONE)
 				return status;
 		}

@@ -39,7 +39,8 @@ void relay_fini(struct relay *relay);
 /* Bytes of a stream have come. Those before them may move, and the sender is told. False: there is no memory. */
 bool relay_feed(struct relay *relay, struct iobuf_pool *pool, struct span bytes);
 
-/* Moves what can be moved. reader and sender are initialised. arena: as message_sender_flush. */
+/* Moves what can be moved. reader and sender are initialised. arena: as message_sender_flush, and for
+ * trailers. */
 enum relay_status relay_pump(struct relay *relay, struct arena *arena);
 
 /* Bytes that were read and not sent, in pipe or block. */

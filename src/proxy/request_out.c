@@ -51,17 +51,15 @@ static void put_connection(struct head_out *out)
 	}
 }
 
-/* Trailers are asked for where the client can have them (H55). Servers of gRPC answer nobody who does not ask, so
- * that a stream gets the client's word as it is. */
+/* Trailers are asked for where the client asks (H55). */
 static void put_te(struct head_out *out)
 {
 	const struct exchange *exchange = out->exchange;
 
 	if (!exchange->request.accepts_trailers)
 		return;
-	if (out->stream != NULL || client_takes_trailers(exchange->client))
-		head_out_put(out, HEADER_TE, S("trailers"));
-	if (out->stream == NULL && client_takes_trailers(exchange->client))
+	head_out_put(out, HEADER_TE, S("trailers"));
+	if (out->stream == NULL)
 		head_out_put(out, HEADER_CONNECTION, S("te"));
 }
 

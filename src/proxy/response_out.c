@@ -144,6 +144,8 @@ static bool end_h1(struct head_out *out, enum message_framing framing)
 	message_sender_init(&exchange->to_downstream.sender,
 			    &exchange->client->connection->transport, framing,
 			    h1_written(&out->h1));
+	exchange->to_downstream.sender.takes_trailers = framing == MESSAGE_FRAMING_CHUNKED &&
+							exchange_takes_trailers(exchange);
 	return true;
 }
 

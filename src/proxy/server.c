@@ -38,7 +38,7 @@ void server_begin_body(const struct server *server)
 		return; /* since its head has come, and what has come behind it lies there */
 	body_reader_init(reader, &server->connection->transport, server->connection->in,
 			 exchange->response.framing, exchange->response.content_length, false);
-	if (client_takes_trailers(exchange->client))
+	if (exchange_takes_trailers(exchange))
 		reader->trailer_arena = &exchange->arena;
 }
 

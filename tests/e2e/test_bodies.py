@@ -183,8 +183,20 @@ def test_trailers_go_to_clients_that_ask_for_them(ingot, pods):
                                "2\r\nhi\r\n0\r\nX-Sum: 1\r\nSet-Cookie: no\r\n\r\n"))
 
     without = ingot.get(HOST)
+    asked = ingot.get(HOST, headers=[("TE", "trailers"), ("Connection", "te")])
 
     assert without.trailers == []
+    assert asked.body == b"hi"
+    assert asked.trailers == [("X-Sum", "1")]
+
+
+def test_a_body_of_trailers_alone_has_them(ingot, pods):
+    answering(ingot, pods, raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 0\r\n\r\n"))
+    client = ingot.connect()
+
+    for _ in range(2):      # the connection stays
+        answer = client.request("/", HOST, headers=[("TE", "trailers"), ("Connection", "te")])
+        assert (answer.body, answer.trailers) == (b"", [("X-Sum", "0")])
 
 
 def test_a_response_until_close_reaches_its_end_in_chunks(ingot, pods):

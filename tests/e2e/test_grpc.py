@@ -296,6 +296,7 @@ def test_a_client_of_http_1_gets_the_messages(client, ingot):
 
     assert answer.status == 200
     assert answer.body == b"\0\0\0\0\5apple"
+    assert ("grpc-status", "0") in [(name.lower(), value) for name, value in answer.trailers]
 
 
 def test_a_client_of_http_1_gets_an_outcome_without_messages(client, ingot):
