@@ -104,7 +104,7 @@ cat <<'END'
 Two controllers are running: class nginx at 127.0.0.1:8080 and 8443 (https), class nginx2 at 8081 and 8444.
 In another terminal, try:
 
-  curl -H 'Host: portal.com'  127.0.0.1:8080     a pod of portal; again: the next one
+  curl -H 'Host: portal.com'  127.0.0.1:8080     a pod of portal; again: perhaps another one
   curl -H 'Host: k8s.core'    127.0.0.1:8080     a pod of core
   curl -H 'Host: portal2.com' 127.0.0.1:8081     a pod of portal2, through its own controller
   curl -H 'Host: portal2.com' 127.0.0.1:8080     404: not the class of this controller

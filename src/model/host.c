@@ -8,8 +8,8 @@
 #include "model/annotation.h"
 #include "model/certificate.h"
 #include "model/client_certificate.h"
-#include "model/passthrough.h"
 #include "model/host_tls.h"
+#include "model/passthrough.h"
 #include "model/upstream.h"
 
 enum { PATH_SHOWN = 100 }; /* bytes of a path in a message; match form is ASCII */

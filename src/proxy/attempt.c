@@ -101,11 +101,8 @@ static void fail_unbound(struct exchange *exchange, const struct endpoint_record
 {
 	struct load_key key = {.slot = endpoint->slot, .incarnation = endpoint->incarnation};
 
-	if (fault != FAULT_OUT_OF_DESCRIPTORS) {
-		load_begin(&exchange->worker->load_book, key, exchange->attempt_ns);
-		load_learn(&exchange->worker->load_book, key, LOAD_FAILED, 0, exchange->attempt_ns);
-		load_end(&exchange->worker->load_book, key);
-	}
+	if (fault != FAULT_OUT_OF_DESCRIPTORS)
+		load_fail_at_once(&exchange->worker->load_book, key, exchange->attempt_ns);
 	attempt_fail(exchange, fault);
 }
 

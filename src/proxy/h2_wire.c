@@ -214,6 +214,5 @@ bool h2_wire_has_more(const struct h2_wire *wire)
 {
 	if (wire->out != NULL)
 		return false; /* until the kernel has room */
-	return wire->in != NULL ||
-	       (wire->transport->can_read && h2_wants_read(&wire->session));
+	return wire->in != NULL || (wire->transport->can_read && h2_wants_read(&wire->session));
 }

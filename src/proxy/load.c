@@ -100,3 +100,10 @@ void load_learn(const struct load_book *book, struct load_key key, enum load_out
 		 atomic_load_explicit(&load->failures_in_a_row, memory_order_relaxed) != 0)
 		atomic_store_explicit(&load->failures_in_a_row, 0, memory_order_relaxed);
 }
+
+void load_fail_at_once(const struct load_book *book, struct load_key key, uint64_t now_ns)
+{
+	load_begin(book, key, now_ns);
+	load_learn(book, key, LOAD_FAILED, 0, now_ns);
+	load_end(book, key);
+}

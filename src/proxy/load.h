@@ -54,6 +54,9 @@ void load_learn(const struct load_book *book, struct load_key key, enum load_out
 /* The attempt is over. */
 void load_end(const struct load_book *book, struct load_key key);
 
+/* An attempt that began and failed at once. */
+void load_fail_at_once(const struct load_book *book, struct load_key key, uint64_t now_ns);
+
 /* What balancing goes by. */
 struct load {
 	float in_flight; /* 0 … LOAD_IN_FLIGHT_MAX */

@@ -221,7 +221,7 @@ static void learn(struct passthrough *passthrough, enum load_outcome outcome)
 }
 
 /* The connection to an endpoint did not come about; nothing was taken from the client for it. */
-static void fail_attempt(struct passthrough *passthrough, enum fault fault)
+static void give_up_attempt(struct passthrough *passthrough, enum fault fault)
 {
 	struct worker *worker = passthrough->worker;
 	struct access_attempt *attempt = attempt_of(passthrough);
@@ -230,7 +230,6 @@ static void fail_attempt(struct passthrough *passthrough, enum fault fault)
 		attempt->status = fault_facts(fault)->status;
 	passthrough->failure = (uint8_t)fault;
 	worker->counters->upstream_connect_failures++;
-	learn(passthrough, fault == FAULT_CONNECT_TIMEOUT ? LOAD_TIMED_OUT : LOAD_FAILED);
 	close_endpoint(passthrough, END_IN_ORDER);
 	if (!has_tries_left(passthrough)) {
 		end(passthrough, fault, END_BY_RESET);
@@ -238,6 +237,21 @@ static void fail_attempt(struct passthrough *passthrough, enum fault fault)
 	}
 	worker->counters->retries++;
 	choose_endpoint(passthrough);
+}
+
+static void fail_attempt(struct passthrough *passthrough, enum fault fault)
+{
+	learn(passthrough, fault == FAULT_CONNECT_TIMEOUT ? LOAD_TIMED_OUT : LOAD_FAILED);
+	give_up_attempt(passthrough, fault);
+}
+
+/* Nobody is there, and that was known at once; or it is this machine that is at its end. */
+static void fail_at_once(struct passthrough *passthrough, enum fault fault)
+{
+	if (fault != FAULT_OUT_OF_DESCRIPTORS)
+		load_fail_at_once(&passthrough->worker->load_book, passthrough->load_key,
+				  passthrough->attempt_ns);
+	give_up_attempt(passthrough, fault);
 }
 
 static void begin_passing(struct passthrough *passthrough)
@@ -316,11 +330,11 @@ static void connect_to(struct passthrough *passthrough, const struct endpoint_re
 	if (attempt != NULL)
 		*attempt = (struct access_attempt){.endpoint = at};
 	worker->counters->attempts++;
-	load_begin(&worker->load_book, passthrough->load_key, passthrough->attempt_ns);
 	if (!open_endpoint(passthrough, &at)) {
-		fail_attempt(passthrough, upstream_errno_fault(errno));
+		fail_at_once(passthrough, upstream_errno_fault(errno));
 		return;
 	}
+	load_begin(&worker->load_book, passthrough->load_key, passthrough->attempt_ns);
 	worker->counters->upstream_connects++;
 	worker->counters->upstream_active_now++;
 	deadline_set(&passthrough->deadline, worker->timers, &passthrough->client->client.timer,

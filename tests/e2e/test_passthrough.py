@@ -9,12 +9,14 @@ import ssl
 import struct
 import subprocess
 import threading
+import types
 
 import pytest
 
 from world import process
 from world.certificates import Certificate, secret
 from world.client import Connection
+from world.figures import endpoint_loads
 from world.objects import (backend_of, config_map, endpoints, external_name, ingress, ingress_only,
                            path_rule)
 from world.wait import PATIENCE, eventually, free_port
@@ -536,6 +538,20 @@ def test_a_pod_that_refuses_is_passed_over(ingot, tls_pod):
     metrics = ingot.metrics()
     assert metrics.get("ingot_retries_total") >= 2
     assert metrics.get("ingot_upstream_connection_failures_total") >= 2
+
+
+def test_a_pod_that_is_known_to_be_away_at_once_is_no_load(ingot, tls_pod):
+    pod = tls_pod("pod")
+    away = types.SimpleNamespace(address="255.255.255.255", port=pod.port)  # connect() itself refuses it
+    ingot.serve(passed(away, pod))
+
+    for _ in range(20):
+        with connect(ingot) as client:
+            assert client.request("/", PASSED).pod == "pod"
+
+    eventually(lambda: ingot.metrics().get("ingot_passthroughs") == 0)
+    assert ingot.metrics().get("ingot_retries_total") > 0
+    assert endpoint_loads(ingot).in_flight == 0
 
 
 def test_no_more_pods_are_tried_than_the_key_says(make, tls_pod):
