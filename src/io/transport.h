@@ -46,8 +46,8 @@ int transport_open_client_tls(struct transport *transport, struct loop *loop, in
 			      void (*on_ready)(struct loop_source *source, uint32_t events),
 			      struct tls_context *context);
 
-/* Right after transport_open_client_tls: what the context last settled with that peer goes on, where the peer agrees, and
- * what is settled now is kept for the next connection to it (io/tls_session.h). Without it handshakes are full. */
+/* Right after transport_open_client_tls: what the context last settled with that peer goes on, where the peer agrees,
+ * and what is settled now is kept for the next connection to it (io/tls_session.h). Without it handshakes are full. */
 void transport_resume(struct transport *transport, const struct ip_port *peer);
 
 /* Goes on as a server of TLS, behind plain bytes that were read already. The caller calls transport_note

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTPS: which certificate a client gets, what is redirected, and what changes while it runs."""
 import base64
+import bisect
 import os
 import pathlib
 import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
 
-from world import http2
+from world import http2, process
 from world.backend import plain
 from world.certificates import Certificate, secret
-from world.client import Connection
+from world.client import Connection, request_bytes
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
 from world.wait import eventually
 
@@ -440,6 +442,68 @@ def test_a_hello_beyond_16_kib_is_not_waited_for(ingot, pod):
         client.send(*sent)      # the rest of it never comes
 
         client.reader.rest()    # an alert, or nothing; the end, long before the time of handshakes is over
+
+
+HELLOS = 400
+# Of them, so many may come before a request at most: what is begun in the two or three turns of the loop that pass until
+# it is read, and room for a few turns more.
+HELLOS_BEFORE_A_REQUEST = 48
+SO_TIMESTAMPNS = 35
+
+
+def first_message(name):
+    """A ClientHello, as Python's library writes it."""
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def arrival(sock):
+    """When the kernel got what can be read, and its first byte; whoever reads it, and however late, sees the same.
+    None: the end."""
+    byte, more, _, _ = socket.socket.recvmsg(sock, 1, 64, socket.MSG_PEEK)
+    if not byte:
+        return None
+    seconds, nanoseconds = struct.unpack("qq", next(data for _, kind, data in more if kind == SO_TIMESTAMPNS))
+    return seconds * 10**9 + nanoseconds, byte[0]
+
+
+def stamped(sock):
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
+
+
+def test_a_flood_of_hellos_does_not_hold_up_who_is_connected(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod, path="/shop"))
+    clients = [connect(ingot, "shop.example") for _ in range(8)]
+    for client in clients:
+        stamped(client.sock)
+        assert client.request("/elsewhere", "shop.example").status == 404
+    flood = [stamped(socket.create_connection(("127.0.0.1", ingot.https_port), 5)) for _ in range(HELLOS)]
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections") >= HELLOS + len(clients))
+    hello = first_message("shop.example")
+    (worker,) = ingot.worker_pids
+
+    # all of it is there at once, the requests last
+    os.kill(worker, signal.SIGSTOP)
+    eventually(lambda: process.is_stopped(worker))
+    for sock in flood:
+        sock.sendall(hello)
+    for client in clients:
+        client.send(request_bytes("/elsewhere", "shop.example"))
+    os.kill(worker, signal.SIGCONT)
+
+    answers = [arrival(client.sock) for client in clients]
+    begun = sorted(time for time, kind in filter(None, map(arrival, flood)) if kind == 22)
+    for client in clients:
+        assert client.response().status == 404
+        client.close()
+    for sock in flood:
+        sock.close()
+    assert len(begun) > HELLOS_BEFORE_A_REQUEST
+    before = [bisect.bisect(begun, time) for time, _ in answers]
+    assert max(before) <= HELLOS_BEFORE_A_REQUEST, before
 
 
 def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):
