@@ -57,7 +57,7 @@ static bool decode(struct span text, uint8_t bytes[static STATE_KEY_SIZE])
 static int take_bytes(struct state_key *key, const char *path, struct span content,
 		      struct error *err)
 {
-	struct span text = span_trim(content);
+	struct span text = content; /* without the end of the line */
 
 	while (text.len > 0 && (text.ptr[text.len - 1] == '\n' || text.ptr[text.len - 1] == '\r'))
 		text.len--;
@@ -125,8 +125,9 @@ static void write_header(unsigned char header[static HEADER_SIZE], const struct 
 enum direction { UNSEAL, SEAL };
 
 /* All but the end: to seal, the tag is made there; to unseal, it is judged there. */
-static bool crypt(EVP_CIPHER_CTX *cipher, enum direction direction, const struct state_key *key,
-		  const unsigned char *header, struct span from, unsigned char *into)
+static bool run_cipher(EVP_CIPHER_CTX *cipher, enum direction direction,
+		       const struct state_key *key, const unsigned char *header, struct span from,
+		       unsigned char *into)
 {
 	int length;
 
@@ -147,7 +148,7 @@ static bool seal(EVP_CIPHER_CTX *cipher, const struct state_key *key, enum table
 	write_header(sealed, key, kind);
 	/* not base/random: its stock is the same in a child as in its parent */
 	return RAND_bytes(sealed + NONCE_AT, NONCE_SIZE) == 1 &&
-	       crypt(cipher, SEAL, key, sealed, table, sealed + HEADER_SIZE) &&
+	       run_cipher(cipher, SEAL, key, sealed, table, sealed + HEADER_SIZE) &&
 	       EVP_CipherFinal_ex(cipher, tag, &length) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) == 1;
 }
@@ -177,7 +178,7 @@ static bool unseal(const struct state_key *key, struct span sealed, unsigned cha
 					  sealed.len - STATE_KEY_OVERHEAD);
 	char *tag = (char *)sealed.ptr + sealed.len - TAG_SIZE; /* is only read */
 	int length;
-	bool is_good = cipher != NULL && crypt(cipher, UNSEAL, key, header, encrypted, into) &&
+	bool is_good = cipher != NULL && run_cipher(cipher, UNSEAL, key, header, encrypted, into) &&
 		       EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) == 1 &&
 		       EVP_CipherFinal_ex(cipher, into + encrypted.len, &length) == 1;
 
