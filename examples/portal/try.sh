@@ -6,15 +6,17 @@ here=$(cd "$(dirname "$0")" && pwd)
 trusted=$(mktemp)
 trap 'rm -f "$trusted"' EXIT
 
-# ask HOST PORT: the statuses and the names of the pods over many requests
+# Many requests at a time, so that each pod gets some of them: the statuses and the names of those who answered.
+ask_all()
+{
+	curl -s --parallel --parallel-max 20 -w '\n%{http_code} by HTTP/%{http_version}\n' "$@" |
+		sed -n 's/.*"name": "\([^"]*\)".*/\1/p; /^[0-9][0-9][0-9] by/p' | sort -u | tr '\n' ' '
+}
+
+# ask HOST PORT
 ask()
 {
-	n=0
-	while [ "$n" -lt 40 ]; do
-		n=$((n + 1))
-		curl -s -w '\n%{http_code}\n' -H "Host: $1" "127.0.0.1:$2"
-	done | sed -n 's/.*"name": "\([^"]*\)".*/\1/p; /^[0-9][0-9][0-9]$/p' | sort -u |
-		tr '\n' ' ' | sed "s/^/$1 at $2: /; s/ $//"
+	ask_all -H "Host: $1" "127.0.0.1:$2/?[1-60]" | sed "s/^/$1 at $2: /; s/ $//"
 	echo
 }
 
@@ -23,12 +25,8 @@ ask_tls()
 {
 	sed -n "/name: $3,/,/tls.crt/s/.*tls.crt: \([^,]*\),.*/\1/p" "$here/manifests/certificates.yaml" |
 		base64 -d >"$trusted"
-	n=0
-	while [ "$n" -lt 40 ]; do
-		n=$((n + 1))
-		curl -s -w '\n%{http_code} over HTTP/%{http_version}\n' --cacert "$trusted" --resolve "$1:$2:127.0.0.1" "https://$1:$2/"
-	done | sed -n 's/.*"name": "\([^"]*\)".*/\1/p; /^[0-9][0-9][0-9] over/p' | sort -u |
-		tr '\n' ' ' | sed "s/^/$1 at $2, by its own certificate: /; s/ $//"
+	ask_all --cacert "$trusted" --resolve "$1:$2:127.0.0.1" "https://$1:$2/?[1-60]" |
+		sed "s/^/$1 at $2, by its own certificate: /; s/ $//"
 	echo
 }
 

@@ -29,7 +29,33 @@ static int read_all(int fd, const char *path, size_t max_bytes, struct buf *into
 	}
 }
 
-int file_read(const char *path, size_t max_bytes, struct buf *into, struct error *err)
+static int check_regular(const struct stat *st, const char *path, size_t max_bytes,
+			 struct error *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return error_set(err, "%s is not a regular file", path);
+	if ((size_t)st->st_size > max_bytes)
+		return error_set(err, "%s has %lld bytes, more than the %zu allowed", path,
+				 (long long)st->st_size, max_bytes);
+	return 0;
+}
+
+/* What belongs to another is for him to guard: Kubernetes mounts Secrets as root's. */
+static int check_secret(const struct stat *st, const char *path, struct error *err)
+{
+	if (st->st_uid == geteuid() && (st->st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		return error_set(
+			err,
+			"%s may be used by others than its owner (mode %03o); allow the owner "
+			"alone: chmod 400, or defaultMode: 0400 of the volume",
+			path, (unsigned)st->st_mode & 0777);
+	return 0;
+}
+
+enum secrecy { ORDINARY, SECRET };
+
+static int read_whole(const char *path, enum secrecy secrecy, size_t max_bytes, struct buf *into,
+		      struct error *err)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -39,15 +65,21 @@ int file_read(const char *path, size_t max_bytes, struct buf *into, struct error
 		return error_sys(err, "cannot open %s", path);
 	if (fstat(fd, &st) == -1)
 		error_sys(err, "cannot stat %s", path);
-	else if (!S_ISREG(st.st_mode))
-		error_set(err, "%s is not a regular file", path);
-	else if ((size_t)st.st_size > max_bytes)
-		error_set(err, "%s has %lld bytes, more than the %zu allowed", path,
-			  (long long)st.st_size, max_bytes);
-	else
+	else if (check_regular(&st, path, max_bytes, err) == 0 &&
+		 (secrecy == ORDINARY || check_secret(&st, path, err) == 0))
 		result = read_all(fd, path, max_bytes, into, err);
 	close(fd);
 	return result;
+}
+
+int file_read(const char *path, size_t max_bytes, struct buf *into, struct error *err)
+{
+	return read_whole(path, ORDINARY, max_bytes, into, err);
+}
+
+int file_read_secret(const char *path, size_t max_bytes, struct buf *into, struct error *err)
+{
+	return read_whole(path, SECRET, max_bytes, into, err);
 }
 
 static int write_all(int fd, struct span content)

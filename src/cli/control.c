@@ -76,10 +76,12 @@ static void fill_options(struct control_options *options, const struct flag_valu
 			 const struct run_flags *flags)
 {
 	const char *state_dir = run_flags_text(flags, RUN_STATE_DIR);
+	const char *state_key_file = run_flags_text(flags, RUN_STATE_KEY_FILE);
 
 	*options = (struct control_options){
 		.manifests = run_flags_text(flags, RUN_MANIFESTS),
 		.state_dir = state_dir[0] == '\0' ? NULL : state_dir,
+		.state_key_file = state_key_file[0] == '\0' ? NULL : state_key_file,
 		.admin_address = run_flags_admin_address(flags),
 		.channel_fd = (int)values[CHANNEL_FD].number,
 		.stats_fd = (int)values[STATS_FD].number,

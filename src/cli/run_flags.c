@@ -76,6 +76,12 @@ static int check_together(const char *command, const struct run_flags *flags, st
 			"traffic and the admin address have the same port %u; give another "
 			"one with --admin-address, --http-port or --https-port (%s --help)",
 			(unsigned)run_flags_admin_address(flags).port, command);
+	if (run_flags_text(flags, RUN_STATE_KEY_FILE)[0] != '\0' &&
+	    run_flags_text(flags, RUN_STATE_DIR)[0] == '\0')
+		return error_set(err,
+				 "--state-key-file is for what is kept in the state directory: "
+				 "--state-dir DIR is missing (%s --help)",
+				 command);
 	if (run_flags_text(flags, RUN_MANIFESTS)[0] == '\0')
 		return error_set(
 			err,

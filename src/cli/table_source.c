@@ -116,6 +116,8 @@ static int read_stored(struct table_source *source, const char *directory, struc
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
 		struct buf bytes = {0};
 
+		if (table_is_secret(kind))
+			continue;
 		if (state_read(directory, kind, &bytes, err) == -1 ||
 		    take_bytes(source, kind, &bytes, err) == -1)
 			return -1;

@@ -18,6 +18,7 @@
 #include "control/publish.h"
 #include "control/reconcile.h"
 #include "control/state.h"
+#include "control/state_key.h"
 #include "control/tickets.h"
 #include "control/traffic.h"
 #include "io/loop.h"
@@ -25,6 +26,7 @@
 #include "kube/source_dir.h"
 #include "observe/exposition.h"
 #include "stats/read.h"
+#include "table/certificates_stored.h"
 
 /* What could not be started is tried again so often. */
 enum { RETRY_MS = 5000 };
@@ -118,7 +120,11 @@ static void write_table(void *owner, enum table_kind kind, struct buf *out)
 	const struct control *control = owner;
 	const struct shards *shards = publisher_table(control->publisher, kind);
 
-	if (shards != NULL)
+	if (shards == NULL)
+		return;
+	if (kind == TABLE_CERTIFICATES)
+		certificates_stored_write(shards, out);
+	else
 		shards_write(shards, out);
 }
 
@@ -240,6 +246,34 @@ static void on_peer(struct control *control, const struct message *message, int 
 	publisher_set_peer(control->publisher, message->worker, fd, (pid_t)message->number);
 }
 
+/* Without it plain hosts are served from the state directory all the same. */
+static void read_state_key(struct control *control)
+{
+	struct state_key key;
+	struct error err;
+
+	if (control->options->state_key_file == NULL)
+		return;
+	if (state_key_read(control->options->state_key_file, &key, &err) == -1)
+		log_error("the key for stored certificates cannot be used", "reason=\"%s\"",
+			  log_quote(span_from(err.text)));
+	else
+		state_use_key(control->state, &key);
+	state_key_wipe(&key);
+}
+
+/* The key may be another one by now; what is stored is for who starts with it. */
+static void on_reread(struct control *control)
+{
+	if (control->state != NULL) {
+		read_state_key(control);
+		if (publisher_generation(control->publisher, TABLE_CERTIFICATES) != 0)
+			state_store(control->state, TABLE_CERTIFICATES);
+	}
+	if (control->source != NULL)
+		source_dir_reread(control->source);
+}
+
 static void on_run_message(struct channel *channel, const struct message *message, int fd)
 {
 	struct control *control = channel->owner;
@@ -252,8 +286,8 @@ static void on_run_message(struct channel *channel, const struct message *messag
 		close(fd);
 	if (message->kind == MESSAGE_STOP)
 		on_stop(control);
-	else if (message->kind == MESSAGE_REREAD && control->source != NULL)
-		source_dir_reread(control->source);
+	else if (message->kind == MESSAGE_REREAD)
+		on_reread(control);
 	else if (message->kind == MESSAGE_WORKER_GONE)
 		publisher_drop_peer(control->publisher, message->worker, message->number);
 }
@@ -297,6 +331,9 @@ static void open_state(struct control *control)
 		log_warn("tables are not stored", "reason=\"%s\"", log_quote(span_from(err.text)));
 		return;
 	}
+	if (control->options->state_key_file == NULL)
+		state_remove(control->state, TABLE_CERTIFICATES);
+	read_state_key(control);
 	control->handout = handout_start(control->loop, control->options->state_dir,
 					 control->publisher, &err);
 	if (control->handout == NULL)

@@ -13,8 +13,9 @@
 #include "model/model.h"
 
 struct control_options {
-	const char *manifests; /* directory */
-	const char *state_dir; /* NULL: none */
+	const char *manifests;      /* directory */
+	const char *state_dir;      /* NULL: none */
+	const char *state_key_file; /* NULL: none, and certificates are not stored */
 	struct model_options model;
 	struct ip_port admin_address; /* port 0: no admin endpoint */
 	int channel_fd;               /* to run */

@@ -139,7 +139,7 @@ static void offer_stored(struct reconcile *reconcile, enum table_kind kind)
 		log_info("serving the stored table until objects are listed",
 			 "table=%s generation=%" PRIu64, table_layouts[kind].name,
 			 publisher_generation(reconcile->publisher, kind));
-	buf_fini(&content);
+	buf_wipe(&content);
 }
 
 void reconcile_publish_stored(struct reconcile *reconcile)
@@ -147,8 +147,7 @@ void reconcile_publish_stored(struct reconcile *reconcile)
 	if (reconcile->options.state == NULL)
 		return;
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++)
-		if (!table_is_secret(kind))
-			offer_stored(reconcile, kind);
+		offer_stored(reconcile, kind);
 	publisher_send(reconcile->publisher);
 }
 
@@ -200,20 +199,22 @@ static bool offer_endpoints(struct reconcile *reconcile, uint64_t seen_ns)
 	return is_new;
 }
 
-/* Not stored: keys are on no disk (security spec, K1). */
-static void offer_certificates(struct reconcile *reconcile, uint64_t seen_ns)
+static bool offer_certificates(struct reconcile *reconcile, uint64_t seen_ns)
 {
 	struct buf bundle = {0};
+	bool is_new;
 
 	if (!compile_certificates(reconcile->compiler, reconcile->model,
 				  next_generation(reconcile, TABLE_CERTIFICATES), clock_wall_ns(),
 				  &bundle))
 		log_too_large(TABLE_CERTIFICATES);
-	if (offer(reconcile, TABLE_CERTIFICATES, &bundle, seen_ns))
+	is_new = offer(reconcile, TABLE_CERTIFICATES, &bundle, seen_ns);
+	if (is_new)
 		log_info("new certificates", "generation=%" PRIu64 " certificates=%zu",
 			 publisher_generation(reconcile->publisher, TABLE_CERTIFICATES),
 			 reconcile->model->certificates_by_name.count);
 	buf_wipe(&bundle);
+	return is_new;
 }
 
 static void store_table(struct reconcile *reconcile, enum table_kind kind)
@@ -229,11 +230,13 @@ static void publish(struct reconcile *reconcile, bool with_routes, uint64_t seen
 	bool new_endpoints = offer_endpoints(reconcile, seen_ns);
 	/* routes that name what did not get through would only answer 503: they come with it */
 	bool new_routes = with_routes && !reconcile->again && offer_routes(reconcile, seen_ns);
+	bool new_certificates = offer_certificates(reconcile, seen_ns);
 
-	offer_certificates(reconcile, seen_ns);
 	publisher_send(reconcile->publisher);
 	if (new_endpoints)
 		store_table(reconcile, TABLE_ENDPOINTS);
+	if (new_certificates)
+		store_table(reconcile, TABLE_CERTIFICATES);
 	if (new_routes)
 		store_table(reconcile, TABLE_ROUTES);
 }

@@ -12,10 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bug.h"
 #include "base/file.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "control/state_key.h"
 #include "control/state_writer.h"
 #include "table/layout.h"
 #include "table/shards.h"
@@ -25,6 +27,7 @@ struct state {
 	char *directory;
 	int lock; /* descriptor of the directory */
 	struct state_content content;
+	struct state_key *key;          /* NULL: what is secret is not stored */
 	bool waiting[TABLE_KIND_COUNT]; /* to be written */
 	struct state_writer writer;
 	bool writing[TABLE_KIND_COUNT];
@@ -51,19 +54,50 @@ static int verify(enum table_kind kind, struct span bundle, struct error *err)
 	return result;
 }
 
-/* 0: read; 1: it is there and bad; -1: it is not to be had. */
-static int read_one(const char *path, enum table_kind kind, struct buf *out, struct error *err)
+enum stored { STORED_GOOD, STORED_NONE, STORED_BAD, STORED_UNDER_OTHER_KEY };
+
+static enum stored read_plain(const char *path, struct buf *out, struct error *err)
 {
-	if (file_read(path, TABLE_SEGMENT_MAX, out, err) == -1) {
-		buf_clear(out);
-		return -1;
+	return file_read(path, TABLE_SEGMENT_MAX, out, err) == 0 ? STORED_GOOD : STORED_NONE;
+}
+
+static enum stored read_sealed(const char *path, enum table_kind kind, const struct state_key *key,
+			       struct buf *out, struct error *err)
+{
+	struct buf sealed = {0};
+	enum stored stored = STORED_NONE;
+
+	if (file_read(path, (size_t)TABLE_SEGMENT_MAX + STATE_KEY_OVERHEAD, &sealed, err) == 0) {
+		switch (state_key_unseal(key, kind, buf_span(&sealed), out, err)) {
+		case STATE_KEY_OPENED:
+			stored = STORED_GOOD;
+			break;
+		case STATE_KEY_OTHER:
+			stored = STORED_UNDER_OTHER_KEY;
+			break;
+		case STATE_KEY_BAD:
+			stored = STORED_BAD;
+			break;
+		}
 	}
-	if (verify(kind, buf_span(out), err) == -1) {
+	buf_fini(&sealed);
+	return stored;
+}
+
+/* key: for what is secret. *out is empty, and is so afterwards unless the table is good. */
+static enum stored read_one(const char *path, enum table_kind kind, const struct state_key *key,
+			    struct buf *out, struct error *err)
+{
+	enum stored stored = table_is_secret(kind) ? read_sealed(path, kind, key, out, err)
+						   : read_plain(path, out, err);
+
+	if (stored == STORED_GOOD && verify(kind, buf_span(out), err) == -1)
+		stored = STORED_BAD;
+	if (stored == STORED_BAD)
 		error_prefix(err, "%s: ", path);
-		buf_clear(out);
-		return 1;
-	}
-	return 0;
+	if (stored != STORED_GOOD)
+		buf_wipe(out);
+	return stored;
 }
 
 int state_read(const char *directory, enum table_kind kind, struct buf *out, struct error *err)
@@ -71,11 +105,12 @@ int state_read(const char *directory, enum table_kind kind, struct buf *out, str
 	struct error older;
 	char path[PATH_MAX];
 
+	BUG_ON(table_is_secret(kind));
 	write_path(path, directory, kind, "");
-	if (read_one(path, kind, out, err) == 0)
+	if (read_one(path, kind, NULL, out, err) == STORED_GOOD)
 		return 0;
 	write_path(path, directory, kind, ".previous");
-	return read_one(path, kind, out, &older) == 0 ? 0 : -1;
+	return read_one(path, kind, NULL, out, &older) == STORED_GOOD ? 0 : -1;
 }
 
 static void set_aside(const char *path, const char *directory, enum table_kind kind,
@@ -91,22 +126,34 @@ static void set_aside(const char *path, const char *directory, enum table_kind k
 			 strerrorname_np(errno));
 }
 
+static bool may_be_stored(const struct state *state, enum table_kind kind)
+{
+	return !table_is_secret(kind) || state->key != NULL;
+}
+
 bool state_load(struct state *state, enum table_kind kind, struct buf *out)
 {
 	static const char *const suffixes[] = {"", ".previous"};
 	struct error err;
 	char path[PATH_MAX];
 
+	if (!may_be_stored(state, kind))
+		return false;
 	for (unsigned i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		write_path(path, state->directory, kind, suffixes[i]);
-		switch (read_one(path, kind, out, &err)) {
-		case 0:
+		switch (read_one(path, kind, state->key, out, &err)) {
+		case STORED_GOOD:
 			return true;
-		case 1:
+		case STORED_BAD:
 			set_aside(path, state->directory, kind, &err);
 			break;
-		default:
+		case STORED_UNDER_OTHER_KEY:
+			log_warn("a stored table is not used, and will be written anew",
+				 "file=\"%s\" reason=\"%s\"", path, err.text);
+			break;
+		case STORED_NONE:
 			log_debug("no stored table", "reason=\"%s\"", err.text);
+			break;
 		}
 	}
 	return false;
@@ -170,7 +217,7 @@ static void write_waiting(struct state *state)
 	memcpy(state->writing, state->waiting, sizeof(state->writing));
 	memset(state->waiting, 0, sizeof(state->waiting));
 	if (state_writer_start(&state->writer, state->loop, state->directory, state->writing,
-			       &state->content, &err) == -1)
+			       &state->content, state->key, &err) == -1)
 		note_failure(state, err.text);
 }
 
@@ -181,10 +228,42 @@ static void on_pause_over(struct timer *timer)
 
 void state_store(struct state *state, enum table_kind kind)
 {
+	if (!may_be_stored(state, kind))
+		return;
 	state->waiting[kind] = true;
 	/* both kinds of one change in one go, and not before they were sent */
 	if (!timer_is_running(&state->pause) && !state_writer_is_busy(&state->writer))
 		pause_for(state, 0);
+}
+
+void state_remove(struct state *state, enum table_kind kind)
+{
+	static const char *const suffixes[] = {"", ".previous", ".bad", ".new", ".new.tmp"};
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		write_path(path, state->directory, kind, suffixes[i]);
+		if (unlink(path) == 0)
+			log_info("a stored table is removed", "file=\"%s\"", path);
+		else if (errno != ENOENT)
+			log_warn("a stored table cannot be removed", "file=\"%s\" error=%s", path,
+				 strerrorname_np(errno));
+	}
+}
+
+static void forget_key(struct state *state)
+{
+	if (state->key != NULL)
+		state_key_wipe(state->key);
+	free(state->key);
+	state->key = NULL;
+}
+
+void state_use_key(struct state *state, const struct state_key *key)
+{
+	forget_key(state);
+	state->key = memory_new(sizeof(*state->key));
+	*state->key = *key;
 }
 
 static int lock_directory(const char *directory, struct error *err)
@@ -240,6 +319,7 @@ void state_close(struct state *state)
 	}
 	timer_stop(loop_timers(state->loop), &state->pause);
 	close(state->lock);
+	forget_key(state);
 	free(state->directory);
 	free(state);
 }

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/list.h"
+#include "control/state_key.h"
 #include "table/layout.h"
 
 /* Where the child finds its descriptor: all others are closed. */
@@ -61,31 +62,48 @@ static int write_table(const char *directory, enum table_kind kind, struct span 
 	return sync_directory(directory, err);
 }
 
-static int write_tables(const char *directory, const bool kinds[static TABLE_KIND_COUNT],
-			const struct state_content *content, struct error *err)
+static int write_sealed(const char *directory, enum table_kind kind, struct span content,
+			const struct state_key *key, struct error *err)
 {
-	/* endpoints first: routes without theirs would answer 503 after a crash in between */
-	static const enum table_kind order[] = {TABLE_ENDPOINTS, TABLE_ROUTES};
+	struct buf sealed = {0};
+	int written = state_key_seal(key, kind, content, &sealed, err);
 
-	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		enum table_kind kind = order[i];
-		struct buf bytes = {0};
-		int written;
+	if (written == 0)
+		written = write_table(directory, kind, buf_span(&sealed), err);
+	buf_fini(&sealed);
+	return written;
+}
 
-		if (!kinds[kind])
-			continue;
-		content->write(content->owner, kind, &bytes);
-		written = write_table(directory, kind, buf_span(&bytes), err);
-		buf_fini(&bytes);
-		if (written == -1)
+static int write_kind(const char *directory, enum table_kind kind,
+		      const struct state_content *content, const struct state_key *key,
+		      struct error *err)
+{
+	struct buf bytes = {0};
+	int written;
+
+	content->write(content->owner, kind, &bytes);
+	written = table_is_secret(kind) ? write_sealed(directory, kind, buf_span(&bytes), key, err)
+					: write_table(directory, kind, buf_span(&bytes), err);
+	buf_wipe(&bytes);
+	return written;
+}
+
+static int write_tables(const char *directory, const bool kinds[static TABLE_KIND_COUNT],
+			const struct state_content *content, const struct state_key *key,
+			struct error *err)
+{
+	/* what routes name goes before them: without it they would answer 503 after a crash in between */
+	static const enum table_kind order[] = {TABLE_ENDPOINTS, TABLE_CERTIFICATES, TABLE_ROUTES};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
+		if (kinds[order[i]] && write_kind(directory, order[i], content, key, err) == -1)
 			return -1;
-	}
 	return 0;
 }
 
 _Noreturn static void run_child(const char *directory, int words,
 				const bool kinds[static TABLE_KIND_COUNT],
-				const struct state_content *content)
+				const struct state_content *content, const struct state_key *key)
 {
 	struct error err;
 
@@ -95,7 +113,7 @@ _Noreturn static void run_child(const char *directory, int words,
 	/* tells the parent that its descriptors are its own again */
 	if (write(words, "", 1) != 1)
 		_exit(1);
-	if (write_tables(directory, kinds, content, &err) == 0)
+	if (write_tables(directory, kinds, content, key, &err) == 0)
 		_exit(0);
 	/* without these words the status alone says that it failed */
 	(void)!write(words, err.text, strlen(err.text));
@@ -141,7 +159,8 @@ static void on_child_end(struct loop_source *source, uint32_t events)
 
 int state_writer_start(struct state_writer *writer, struct loop *loop, const char *directory,
 		       const bool kinds[static TABLE_KIND_COUNT],
-		       const struct state_content *content, struct error *err)
+		       const struct state_content *content, const struct state_key *key,
+		       struct error *err)
 {
 	int words[2];
 	int pid_fd;
@@ -151,7 +170,7 @@ int state_writer_start(struct state_writer *writer, struct loop *loop, const cha
 		return error_sys(err, "cannot make a pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(directory, words[1], kinds, content);
+		run_child(directory, words[1], kinds, content, key);
 	close(words[1]);
 	if (pid == -1) {
 		error_sys(err, "cannot start the writing process");

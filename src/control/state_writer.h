@@ -29,11 +29,13 @@ void state_writer_init(struct state_writer *writer,
 		       void (*on_written)(struct state_writer *writer, const char *failure));
 
 /* Writes the tables of those kinds to DIRECTORY/KIND.segment; the one that is there becomes
- * KIND.segment.previous once the new one is whole and on disk. directory is borrowed until on_written.
- * Must be idle. 0, or -1 with the reason: then on_written is not called. */
+ * KIND.segment.previous once the new one is whole and on disk. What is secret is sealed with the key, which may be NULL
+ * where nothing is. directory is borrowed until on_written. Must be idle. 0, or -1 with the reason: then on_written
+ * is not called. */
 int state_writer_start(struct state_writer *writer, struct loop *loop, const char *directory,
 		       const bool kinds[static TABLE_KIND_COUNT],
-		       const struct state_content *content, struct error *err);
+		       const struct state_content *content, const struct state_key *key,
+		       struct error *err);
 
 bool state_writer_is_busy(const struct state_writer *writer);
 

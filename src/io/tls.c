@@ -13,6 +13,7 @@
 #include "io/tls_context.h"
 #include "io/tls_failure.h"
 #include "io/tls_server.h"
+#include "io/tls_session.h"
 #include "io/tls_ticket.h"
 #include "io/tls_wire.h"
 #include "io/transport.h"
@@ -59,6 +60,8 @@ static void fail(struct tls *tls)
 {
 	const char *reason = tls_failure_take();
 
+	if (tls->server == NULL && tls->state == TLS_HANDSHAKING)
+		tls_session_forget(tls);
 	tls->failure = tls_failure(tls);
 	if (tls->failure == NULL)
 		tls->failure = reason;
@@ -157,6 +160,12 @@ struct tls *tls_new_client(struct transport *transport, struct loop *loop,
 	return tls;
 }
 
+void tls_resume(struct tls *tls, const struct ip_port *peer)
+{
+	BUG_ON(tls->server != NULL || tls->state != TLS_HANDSHAKING);
+	tls_session_offer(tls, peer);
+}
+
 void tls_abandon(struct tls *tls)
 {
 	timer_stop(loop_timers(tls->loop), &tls->timer);
@@ -225,6 +234,8 @@ int tls_on_verified(int is_valid, X509_STORE_CTX *store)
 static void on_open(struct tls *tls)
 {
 	timer_stop(loop_timers(tls->loop), &tls->timer);
+	if (tls->server == NULL)
+		tls_session_note_open(tls);
 	tls->state = TLS_OPEN;
 	tls->has_opened = true;
 	tls->holds_bytes = SSL_has_pending(tls->ssl) == 1;

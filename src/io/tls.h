@@ -22,6 +22,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "base/ip.h"
 #include "base/span.h"
 #include "io/loop.h"
 
@@ -46,6 +47,8 @@ struct tls {
 	struct timer timer;          /* how long a server's handshake may take */
 	struct list link;            /* in its server's queue, while it waits for its turn */
 	uint64_t queued_ns;          /* since when */
+	uint64_t trusted_ns;  /* a client: when its peer was found good by a full handshake */
+	struct ip_port peer;  /* a client: of whom sessions are kept; port 0: they are not */
 	uint32_t owed;        /* plaintext that was encrypted and not reported as written yet */
 	uint32_t gone;        /* ciphertext that the kernel took since the last report */
 	uint32_t hello_bytes; /* received before the context was chosen */
@@ -69,6 +72,9 @@ struct tls *tls_new_server(struct transport *transport, struct loop *loop,
 			   struct tls_server *server);
 struct tls *tls_new_client(struct transport *transport, struct loop *loop,
 			   struct tls_context *context);
+
+/* See transport_resume. */
+void tls_resume(struct tls *tls, const struct ip_port *peer);
 
 /* Says goodbye where that is still possible. The socket is the caller's. */
 void tls_free(struct tls *tls);

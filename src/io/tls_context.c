@@ -9,6 +9,7 @@
 
 #include "base/bug.h"
 #include "io/tls.h"
+#include "io/tls_session.h"
 
 /* AES-128 first: it is strong enough, and every byte of every body pays for the cipher. */
 static const char default_ciphers[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -222,6 +223,7 @@ static struct tls_context *context_new(const SSL_METHOD *method, struct error *e
 		return NULL;
 	}
 	context->holders = 1;
+	list_init(&context->sessions);
 	context->ssl_ctx = new_ssl_ctx(method, err);
 	if (context->ssl_ctx == NULL) {
 		free(context);
@@ -369,7 +371,7 @@ static int set_client(struct tls_context *context, const struct tls_settings *se
 		return error_set(err, "TLS cannot be set up: out of memory");
 	SSL_CTX_set_verify(context->ssl_ctx, verifies ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
 			   tls_on_verified);
-	SSL_CTX_set_options(context->ssl_ctx, SSL_OP_NO_TICKET);
+	tls_sessions_attach(context->ssl_ctx);
 	return 0;
 }
 
@@ -402,6 +404,7 @@ void tls_context_drop(struct tls_context *context)
 {
 	if (context == NULL || --context->holders > 0)
 		return;
+	tls_sessions_drop(context);
 	SSL_CTX_free(context->ssl_ctx);
 	free(context->groups);
 	free(context->server_name);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/list.h"
 #include "base/span.h"
 #include "io/tls_certificates.h"
 
@@ -86,8 +87,9 @@ struct tls_context {
 	/* private to tls*.c */
 	SSL_CTX *ssl_ctx;
 	struct tls_tag tag;
-	char *groups;      /* NULL: the default */
-	char *server_name; /* clients; NULL: none */
+	char *groups;         /* NULL: the default */
+	char *server_name;    /* clients; NULL: none */
+	struct list sessions; /* clients: that their peers gave */
 	uint32_t holders;
 	uint32_t verify_depth;
 	uint32_t record_bytes; /* 0: as many as TLS has */

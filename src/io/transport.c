@@ -50,6 +50,11 @@ int transport_open_client_tls(struct transport *transport, struct loop *loop, in
 	return transport->tls == NULL ? give_back(transport, loop) : 0;
 }
 
+void transport_resume(struct transport *transport, const struct ip_port *peer)
+{
+	tls_resume(transport->tls, peer);
+}
+
 int transport_start_server_tls(struct transport *transport, struct loop *loop,
 			       struct tls_server *server)
 {

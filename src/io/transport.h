@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "io/tls_context.h"
 
+struct ip_port;
 struct tls;
 struct tls_context;
 struct tls_server;
@@ -44,6 +45,10 @@ int transport_open_server_tls(struct transport *transport, struct loop *loop, in
 int transport_open_client_tls(struct transport *transport, struct loop *loop, int fd,
 			      void (*on_ready)(struct loop_source *source, uint32_t events),
 			      struct tls_context *context);
+
+/* Right after transport_open_client_tls: what the context last settled with that peer goes on, where the peer agrees,
+ * and what is settled now is kept for the next connection to it (io/tls_session.h). Without it handshakes are full. */
+void transport_resume(struct transport *transport, const struct ip_port *peer);
 
 /* Goes on as a server of TLS, behind plain bytes that were read already. The caller calls transport_note
  * next, with no events. 0, or -1 without memory: the transport is good for nothing but to be closed. */

@@ -124,6 +124,16 @@ static void free_intents(struct build *build)
 	}
 }
 
+/* The only secret of the settings; its memory is ours. */
+static void wipe_ticket_key(struct build *build)
+{
+	struct span *key = &build->model.settings.ticket_key;
+
+	if (key->len > 0)
+		explicit_bzero((char *)(uintptr_t)key->ptr, key->len);
+	*key = S("");
+}
+
 /* The model is empty, but for certificates, of which those that are not asked for again go at the end. */
 static void clear(struct build *build)
 {
@@ -132,6 +142,7 @@ static void clear(struct build *build)
 	upstream_free_all(build);
 	certificate_release_all(build);
 	diagnostics_drop(&build->general, build->sink);
+	wipe_ticket_key(build);
 	arena_fini(&build->lasting);
 	arena_init(&build->lasting, NULL, 0, SIZE_MAX);
 }

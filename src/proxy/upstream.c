@@ -65,6 +65,8 @@ static struct upstream *try_open(struct worker *worker, const struct endpoint_re
 	upstream->server.connecting = pending || tls != NULL;
 	if (tls == NULL)
 		upstream->transport.can_write = !pending;
+	else
+		transport_resume(&upstream->transport, &at);
 	upstream->opened_ns = loop_now_ns(worker->loop);
 	worker->counters->upstream_connects++;
 	worker->counters->upstream_active_now++;

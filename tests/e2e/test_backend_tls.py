@@ -155,6 +155,64 @@ def test_a_client_over_a_pooled_connection_does_not_see_that_the_pod_closed_it(i
     assert pod.connections == 2
 
 
+# ------------------------------------------------------------------ sessions
+
+def resumed(pod):
+    return [wire.resumed for wire in pod.wires]
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_next_connection_to_a_pod_resumes(ingot, tls_pod, authority, version):
+    pod = tls_pod(SERVICE_NAME, minimum_version=version, maximum_version=version)
+    ingot.serve(trust(authority), shop(pod, **verified()))
+
+    for _ in range(3):
+        assert ingot.get("shop.example").status == 200
+        pod.close_idle()
+
+    assert resumed(pod) == [False, True, True]
+
+
+def test_each_pod_has_its_own_session(ingot, tls_pod):
+    a, b = tls_pod("a.example", name="a"), tls_pod("b.example", name="b")
+    ingot.serve(shop(a, name="a", host="a.example", to="a", backend_protocol="HTTPS"),
+                shop(b, name="b", host="b.example", to="b", backend_protocol="HTTPS"))
+
+    for _ in range(2):
+        assert ingot.get("a.example").pod == "a"
+        assert ingot.get("b.example").pod == "b"
+        a.close_idle()
+        b.close_idle()
+
+    assert resumed(a) == resumed(b) == [False, True]
+
+
+def test_a_session_does_not_outlive_the_authorities_that_it_was_verified_by(ingot, tls_pod, authority):
+    other = Authority("others")
+    pod = tls_pod(SERVICE_NAME)
+    ingot.serve(trust(authority), shop(pod, **verified()))
+    assert ingot.get("shop.example").status == 200
+    pod.close_idle()
+
+    ingot.apply(trust(other))
+    assert ingot.get("shop.example").status == 502
+    ingot.apply(secret("backends", **{"ca.crt": authority.pem + other.pem}))
+
+    assert ingot.get("shop.example").status == 200
+    assert not any(resumed(pod))
+
+
+def test_a_pod_that_knows_its_sessions_no_more_is_greeted_anew(ingot, tls_pod, authority, place):
+    pod = tls_pod(SERVICE_NAME)
+    ingot.serve(trust(authority), shop(pod, **verified()))
+    assert ingot.get("shop.example").status == 200
+    pod.close_idle()
+    pod.tls = server_context(place, authority.issue(SERVICE_NAME))
+
+    assert ingot.get("shop.example").status == 200
+    assert resumed(pod) == [False, False]
+
+
 # ------------------------------------------------------------------ verification
 
 def test_a_verified_backend_answers(ingot, tls_pod, authority):

@@ -114,6 +114,17 @@ def test_a_look_up_says_which_ingress_answers(ingot, pod):
     assert "shop" in found
 
 
+def test_the_table_of_an_instance_that_has_ended_is_read_from_its_directory(ingot, pod):
+    ingot.serve(ingress(HOST, to=[pod]))
+    eventually(lambda: len(list(ingot.state.glob("*.segment"))) == 2)
+    ingot.stop()
+
+    run = call("table", "lookup", "--state-dir", ingot.state, f"http://{HOST}/cart/1")
+
+    assert run.returncode == 0, run.stderr
+    assert "web" in run.stdout
+
+
 def test_a_table_that_is_not_there_is_2(place):
     run = call("table", "dump", "--state-dir", place / "nothing")
 

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTPS: which certificate a client gets, what is redirected, and what changes while it runs."""
 import base64
+import bisect
+import os
+import pathlib
 import re
+import signal
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
 
-from world import http2
+from world import http2, process
 from world.backend import plain
 from world.certificates import Certificate, secret
-from world.client import Connection
+from world.client import Connection, request_bytes
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
 from world.wait import eventually
 
@@ -229,6 +234,152 @@ def test_no_key_is_written_to_the_disk_or_said(ingot, pod):
     assert "certificates.segment" not in [path.name for path in ingot.state.iterdir()]
 
 
+# ------------------------------------------------------------------ keys that are kept
+
+def stored_bytes(ingot):
+    return b"".join(path.read_bytes() for path in ingot.state.rglob("*") if path.is_file())
+
+
+def der_key(certificate):
+    return subprocess.run(["openssl", "pkey", "-outform", "DER"], input=certificate.key.encode(),
+                          capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def with_key(make_ingot, place):
+    """with_key(): an instance with a key for what it stores; key_of(ingot): its file."""
+    def make(key=None, mode=0o600):
+        path = place / "state.key"
+        path.write_bytes(key or os.urandom(32))
+        path.chmod(mode)
+        return make_ingot(tls=True, flags=["--state-key-file", str(path)])
+    return make
+
+
+def key_file(ingot):
+    return pathlib.Path(ingot.flags[-1])
+
+
+def is_stored(ingot):
+    return (ingot.state / "certificates.segment").exists() and (ingot.state / "routes.segment").exists()
+
+
+def without_manifests(ingot):
+    """Stops it, and starts it again where nobody tells it what to serve."""
+    ingot.stop()
+    hidden = ingot.manifests.with_name("elsewhere")
+    ingot.manifests.rename(hidden)
+    ingot.start(ready=False)
+    return hidden
+
+
+def test_with_a_key_https_is_served_before_the_manifests_are_there(with_key, pod):
+    certificate = Certificate("shop.example")
+    ingot = with_key()
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+    eventually(lambda: is_stored(ingot))
+
+    hidden = without_manifests(ingot)
+
+    eventually(lambda: get(ingot, "shop.example", authority=certificate).pod == "pod", 10)
+    hidden.rename(ingot.manifests)
+    renewed = Certificate("shop.example")
+    eventually(lambda: ingot.admin("/readyz").status == 200, 10)
+    ingot.apply(secret("shop-tls", renewed))
+    assert get(ingot, "shop.example", authority=renewed).status == 200
+
+
+def test_without_one_plain_hosts_are_served_and_handshakes_refused(ingot, pods):
+    a, b = pods("a", "b")
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(a),
+                ingress("plain.example", to=[b], name="plain"))
+    eventually(lambda: (ingot.state / "routes.segment").exists()
+               and (ingot.state / "endpoints.segment").exists())
+
+    hidden = without_manifests(ingot)
+
+    eventually(lambda: ingot.get("plain.example").pod == "b", 10)
+    with pytest.raises(ssl.SSLError):
+        connect(ingot, "shop.example")
+    hidden.rename(ingot.manifests)
+    eventually(lambda: get(ingot, "shop.example").pod == "a", 10)
+
+
+def test_what_is_kept_is_encrypted_and_without_keys_of_tickets(with_key, pod):
+    certificate = Certificate("shop.example")
+    ticket_key = os.urandom(80)
+    ingot = with_key()
+    ingot.serve(secret("shop-tls", certificate), shop(pod), config_map(**{
+        "ssl-session-tickets": "true", "ssl-session-ticket-key": base64.b64encode(ticket_key).decode()}))
+    eventually(lambda: is_stored(ingot))
+
+    stored = stored_bytes(ingot)
+
+    der = der_key(certificate)
+    assert der[-32:] not in stored
+    assert der[36:68] not in stored     # the private number itself
+    assert certificate.key.splitlines()[1].encode() not in stored
+    assert ticket_key[16:48] not in stored and ticket_key[48:] not in stored
+    assert key_file(ingot).read_bytes() not in stored
+    assert (ingot.state / "certificates.segment").stat().st_mode & 0o777 == 0o600
+
+
+def test_under_another_key_what_was_kept_is_told_passed_over_and_written_anew(with_key, pod):
+    certificate = Certificate("shop.example")
+    ingot = with_key()
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+    eventually(lambda: is_stored(ingot))
+    before = (ingot.state / "certificates.segment").read_bytes()
+    ingot.stop()
+    key_file(ingot).write_bytes(os.urandom(32))
+
+    ingot.start()
+
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    assert "encrypted with another key" in ingot.said()
+    eventually(lambda: (ingot.state / "certificates.segment").read_bytes()[:44] != before[:44])
+    without_manifests(ingot)
+    eventually(lambda: get(ingot, "shop.example", authority=certificate).pod == "pod", 10)
+
+
+def test_a_key_that_is_replaced_is_used_from_the_next_sighup_on(with_key, pod):
+    ingot = with_key()
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    eventually(lambda: is_stored(ingot))
+    before = (ingot.state / "certificates.segment").read_bytes()
+    key_file(ingot).write_bytes(base64.b64encode(os.urandom(32)) + b"\n")
+
+    ingot.signal(signal.SIGHUP)
+
+    # the id of the key, which the nonce follows
+    eventually(lambda: (ingot.state / "certificates.segment").read_bytes()[16:32] != before[16:32])
+
+
+@pytest.mark.parametrize("key, mode, reason", [
+    (b"too short", 0o600, "has 9 bytes and is no key"), (bytes(32), 0o644, "may be used by others")])
+def test_a_key_that_cannot_be_used_is_told_and_nothing_is_kept(with_key, pod, key, mode, reason):
+    certificate = Certificate("shop.example")
+    ingot = with_key(key, mode)
+    ingot.serve(secret("shop-tls", certificate), shop(pod))
+    eventually(lambda: list(ingot.state.glob("routes.segment")))
+
+    assert get(ingot, "shop.example", authority=certificate).status == 200
+    assert reason in ingot.said()
+    assert not (ingot.state / "certificates.segment").exists()
+
+
+def test_who_takes_the_key_away_takes_what_was_kept_away(with_key, pod):
+    ingot = with_key()
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    eventually(lambda: is_stored(ingot))
+    ingot.stop()
+    ingot.flags = []
+
+    ingot.start()
+
+    assert not list(ingot.state.glob("certificates.segment*"))
+
+
 # ------------------------------------------------------------------ what is refused
 
 def test_names_without_a_host_are_refused_where_that_is_asked_for(ingot, pod):
@@ -291,6 +442,68 @@ def test_a_hello_beyond_16_kib_is_not_waited_for(ingot, pod):
         client.send(*sent)      # the rest of it never comes
 
         client.reader.rest()    # an alert, or nothing; the end, long before the time of handshakes is over
+
+
+HELLOS = 400
+# Of them, so many may come before a request at most: what is begun in the two or three turns of the loop that pass until
+# it is read, and room for a few turns more.
+HELLOS_BEFORE_A_REQUEST = 48
+SO_TIMESTAMPNS = 35
+
+
+def first_message(name):
+    """A ClientHello, as Python's library writes it."""
+    outgoing = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name).do_handshake()
+    return outgoing.read()
+
+
+def arrival(sock):
+    """When the kernel got what can be read, and its first byte; whoever reads it, and however late, sees the same.
+    None: the end."""
+    byte, more, _, _ = socket.socket.recvmsg(sock, 1, 64, socket.MSG_PEEK)
+    if not byte:
+        return None
+    seconds, nanoseconds = struct.unpack("qq", next(data for _, kind, data in more if kind == SO_TIMESTAMPNS))
+    return seconds * 10**9 + nanoseconds, byte[0]
+
+
+def stamped(sock):
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
+
+
+def test_a_flood_of_hellos_does_not_hold_up_who_is_connected(ingot, pod):
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod, path="/shop"))
+    clients = [connect(ingot, "shop.example") for _ in range(8)]
+    for client in clients:
+        stamped(client.sock)
+        assert client.request("/elsewhere", "shop.example").status == 404
+    flood = [stamped(socket.create_connection(("127.0.0.1", ingot.https_port), 5)) for _ in range(HELLOS)]
+    eventually(lambda: ingot.metrics().sum("ingot_downstream_connections") >= HELLOS + len(clients))
+    hello = first_message("shop.example")
+    (worker,) = ingot.worker_pids
+
+    # all of it is there at once, the requests last
+    os.kill(worker, signal.SIGSTOP)
+    eventually(lambda: process.is_stopped(worker))
+    for sock in flood:
+        sock.sendall(hello)
+    for client in clients:
+        client.send(request_bytes("/elsewhere", "shop.example"))
+    os.kill(worker, signal.SIGCONT)
+
+    answers = [arrival(client.sock) for client in clients]
+    begun = sorted(time for time, kind in filter(None, map(arrival, flood)) if kind == 22)
+    for client in clients:
+        assert client.response().status == 404
+        client.close()
+    for sock in flood:
+        sock.close()
+    assert len(begun) > HELLOS_BEFORE_A_REQUEST
+    before = [bisect.bisect(begun, time) for time, _ in answers]
+    assert max(before) <= HELLOS_BEFORE_A_REQUEST, before
 
 
 def test_plain_http_on_the_port_of_tls_harms_nobody(ingot, pod):

@@ -57,6 +57,7 @@ class Wire:
     def __init__(self, sock, number):
         self.sock = sock
         self.number = number
+        self.resumed = getattr(sock, "session_reused", None)    # over TLS: whether it goes on with a session
         self.reader = Reader(sock)
         self.sent = 0
         self.is_open = True

@@ -108,6 +108,8 @@ void object_free(struct object *object)
 		return;
 	if (object->kind == OBJECT_SECRET)
 		wipe_pairs(&((struct secret *)object)->data);
+	else if (object->kind == OBJECT_CONFIG_MAP) /* it may have a key of session tickets */
+		wipe_pairs(&((struct config_map *)object)->data);
 	arena = object->arena; /* the object lies in it */
 	arena_fini(&arena);
 }

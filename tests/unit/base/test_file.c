@@ -93,6 +93,24 @@ static void what_is_no_regular_file_is_refused_at_once(void **state)
 	buf_fini(&buf);
 }
 
+static void a_secret_that_others_may_use_is_refused_with_its_mode(void **state)
+{
+	struct buf buf = {0};
+	struct error err;
+
+	(void)state;
+	given_file("secret", S("hidden"));
+	assert_int_equal(file_read_secret(path_of("secret"), 100, &buf, &err), 0);
+	assert_int_equal(buf.len, 6);
+	assert_int_equal(chmod(path_of("secret"), 0644), 0);
+
+	assert_int_equal(file_read_secret(path_of("secret"), 100, &buf, &err), -1);
+
+	assert_int_equal(buf.len, 6);
+	assert_non_null(strstr(err.text, "644"));
+	buf_fini(&buf);
+}
+
 static void replacing_swaps_the_content_and_leaves_no_temporary_file(void **state)
 {
 	struct buf buf = {0};
@@ -164,6 +182,7 @@ int main(void)
 		cmocka_unit_test(a_file_of_a_pseudo_file_system_without_size_is_read),
 		cmocka_unit_test(a_file_larger_than_allowed_is_refused_with_both_numbers),
 		cmocka_unit_test(what_is_no_regular_file_is_refused_at_once),
+		cmocka_unit_test(a_secret_that_others_may_use_is_refused_with_its_mode),
 		cmocka_unit_test(replacing_swaps_the_content_and_leaves_no_temporary_file),
 		cmocka_unit_test(a_replacement_that_fails_says_why_and_leaves_nothing),
 		cmocka_unit_test(a_path_that_is_too_long_is_refused),

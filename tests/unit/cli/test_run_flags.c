@@ -116,6 +116,13 @@ static void without_a_source_there_is_nothing_to_serve(void **state)
 	assert_non_null(strstr(err.text, "--manifests DIR is missing"));
 }
 
+static void a_key_for_what_is_stored_needs_a_place_to_store_it(void **state)
+{
+	(void)state;
+	assert_refused("--state-key-file key", "--state-dir");
+	assert_parsed("--state-key-file key --state-dir state");
+}
+
 static void the_version_needs_nothing_else(void **state)
 {
 	char *argv[] = {(char *)(uintptr_t) "run", (char *)(uintptr_t) "--version", NULL};
@@ -202,6 +209,7 @@ int main(void)
 		cmocka_unit_test(one_port_cannot_serve_both),
 		cmocka_unit_test(verbosity_of_klog_is_a_level_unless_there_is_one),
 		cmocka_unit_test(without_a_source_there_is_nothing_to_serve),
+		cmocka_unit_test(a_key_for_what_is_stored_needs_a_place_to_store_it),
 		cmocka_unit_test(the_version_needs_nothing_else),
 		cmocka_unit_test(a_deployment_of_ingress_nginx_starts),
 		cmocka_unit_test(help_tells_every_flag_within_100_columns),

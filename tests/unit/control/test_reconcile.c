@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "control/state_key.h"
 #include "given.h"
 #include "kube/source_dir.h"
 
@@ -474,6 +475,30 @@ static void a_stored_table_is_published_before_anything_is_listed(void **state)
 	assert_int_equal(world->routes_seen, 2);
 }
 
+static void use_key(struct world *world)
+{
+	const struct state_key key = {.bytes = {1}, .id = {1}};
+
+	state_use_key(world->state, &key);
+	reconcile_publish_stored(world->reconcile);
+}
+
+static void stored_certificates_are_published_too_where_there_is_a_key(void **state)
+{
+	struct world *world = *state;
+
+	with_state(world);
+	use_key(world);
+	given_shop(world);
+	with_state(world);
+	assert_null(table(world, TABLE_CERTIFICATES));
+
+	use_key(world);
+
+	assert_false(reconcile_is_listed(world->reconcile));
+	assert_non_null(table(world, TABLE_CERTIFICATES));
+}
+
 static void the_list_replaces_the_stored_table(void **state)
 {
 	struct world *world = *state;
@@ -562,6 +587,7 @@ int main(void)
 		TEST(ids_of_another_life_are_not_taken_for_ours),
 		TEST(generations_begin_above_what_workers_obey),
 		TEST(a_stored_table_is_published_before_anything_is_listed),
+		TEST(stored_certificates_are_published_too_where_there_is_a_key),
 		TEST(the_list_replaces_the_stored_table),
 		TEST(diagnostics_are_counted_once_and_go),
 		TEST(a_change_is_measured_from_its_beginning),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "control/state_key.h"
 #include "given.h"
 
 struct world {
@@ -362,6 +363,131 @@ static void the_stored_segments_are_read_without_a_lock(void **state)
 	buf_fini(&content);
 }
 
+/*
+ * What is secret
+ */
+
+static void use_key(struct world *world, uint8_t which)
+{
+	const struct state_key key = {.bytes = {which}, .id = {which}};
+
+	state_use_key(world->state, &key);
+}
+
+/* Of a file of the directory; to be given back by buf_fini. */
+static struct buf content_of(struct world *world, const char *name)
+{
+	struct buf content = {0};
+	struct error err;
+
+	assert_int_equal(file_read(path_of(world, name), 1 << 20, &content, &err), 0);
+	return content;
+}
+
+static void without_a_key_nothing_secret_is_stored(void **state)
+{
+	struct world *world = *state;
+
+	store(world, TABLE_CERTIFICATES, 1);
+	store(world, TABLE_ROUTES, 1);
+	run_until_written(world, 1);
+
+	restart(world);
+
+	assert_int_equal(loaded_generation(world, TABLE_ROUTES), 1);
+	assert_false(exists(world, "certificates.segment"));
+}
+
+static void with_a_key_it_is_stored_and_cannot_be_read_without(void **state)
+{
+	struct world *world = *state;
+	struct buf content;
+
+	use_key(world, 1);
+	store(world, TABLE_CERTIFICATES, 3);
+	store(world, TABLE_ROUTES, 3);
+	run_until_written(world, 2);
+	restart(world);
+
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 0);
+	use_key(world, 1);
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 3);
+	content = content_of(world, "certificates.segment");
+	assert_null(memmem(content.ptr, content.len, "key", 3));
+	assert_null(memmem(content.ptr, content.len, "chain", 5));
+	buf_fini(&content);
+}
+
+static void what_another_key_sealed_is_passed_over_and_written_anew(void **state)
+{
+	struct world *world = *state;
+
+	use_key(world, 1);
+	store(world, TABLE_CERTIFICATES, 1);
+	run_until_written(world, 1);
+	use_key(world, 2);
+
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 0);
+	assert_false(exists(world, "certificates.segment.bad"));
+	store(world, TABLE_CERTIFICATES, 2);
+	run_until_written(world, 2);
+
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 2);
+}
+
+static void a_damaged_secret_is_set_aside_and_the_one_before_used(void **state)
+{
+	struct world *world = *state;
+
+	use_key(world, 1);
+	store(world, TABLE_CERTIFICATES, 1);
+	run_until_written(world, 1);
+	store(world, TABLE_CERTIFICATES, 2);
+	run_until_written(world, 2);
+	damage(world, "certificates.segment");
+
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 1);
+
+	assert_true(exists(world, "certificates.segment.bad"));
+}
+
+static void a_secret_that_nobody_sealed_is_not_taken(void **state)
+{
+	struct world *world = *state;
+	struct buf content = {0};
+	struct error err;
+
+	use_key(world, 1);
+	given_segment(&content, TABLE_CERTIFICATES, 1, 1);
+	assert_int_equal(file_replace(path_of(world, "certificates.segment"), buf_span(&content),
+				      0600, &err),
+			 0);
+	buf_fini(&content);
+
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 0);
+}
+
+static void what_is_removed_is_gone_in_every_form(void **state)
+{
+	struct world *world = *state;
+
+	use_key(world, 1);
+	store(world, TABLE_CERTIFICATES, 1);
+	run_until_written(world, 1);
+	store(world, TABLE_CERTIFICATES, 2);
+	run_until_written(world, 2);
+	damage(world, "certificates.segment");
+	assert_int_equal(loaded_generation(world, TABLE_CERTIFICATES), 1);
+	store(world, TABLE_CERTIFICATES, 3);
+	run_until_written(world, 3);
+
+	state_remove(world->state, TABLE_CERTIFICATES);
+
+	assert_false(exists(world, "certificates.segment"));
+	assert_false(exists(world, "certificates.segment.previous"));
+	assert_false(exists(world, "certificates.segment.bad"));
+}
+
 static void storing_leaves_no_descriptor_behind(void **state)
 {
 	struct world *world = *state;
@@ -397,6 +523,12 @@ int main(void)
 		TEST(a_second_instance_is_kept_out),
 		TEST(a_file_is_no_directory),
 		TEST(the_stored_segments_are_read_without_a_lock),
+		TEST(without_a_key_nothing_secret_is_stored),
+		TEST(with_a_key_it_is_stored_and_cannot_be_read_without),
+		TEST(what_another_key_sealed_is_passed_over_and_written_anew),
+		TEST(a_damaged_secret_is_set_aside_and_the_one_before_used),
+		TEST(a_secret_that_nobody_sealed_is_not_taken),
+		TEST(what_is_removed_is_gone_in_every_form),
 		TEST(storing_leaves_no_descriptor_behind),
 	};
 
