@@ -116,7 +116,8 @@ static void take_name(struct stream *stream, size_t end, struct tls_preview *pre
 	while (have < length && stream->status == TLS_PREVIEW_DONE) {
 		struct span piece = take_piece(stream, length - have);
 
-		memcpy(sent + have, piece.ptr, piece.len);
+		if (piece.len > 0)
+			memcpy(sent + have, piece.ptr, piece.len);
 		have += piece.len;
 	}
 	if (stream->status != TLS_PREVIEW_DONE)

@@ -46,13 +46,24 @@ static bool is_bad(const SSL_CIPHER *cipher)
 	       SSL_CIPHER_get_bits(cipher, NULL) == 0;
 }
 
+/* Of TLS 1.2. */
+static bool has_certificate(const SSL_CIPHER *cipher)
+{
+	int kind = SSL_CIPHER_get_auth_nid(cipher);
+
+	return kind == NID_auth_rsa || kind == NID_auth_ecdsa;
+}
+
 /* Of those that would be agreed on: "HIGH" names anonymous ones too, which the security level keeps out. */
 static const char *judge_each(SSL_CTX *ssl_ctx)
 {
-	const char *fault = NULL;
+	const char *fault = "names no cipher for a certificate of ECDSA or RSA";
 	SSL *ssl = SSL_new(ssl_ctx);
 	STACK_OF(SSL_CIPHER) *ciphers = ssl == NULL ? NULL : SSL_get1_supported_ciphers(ssl);
 
+	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
+		if (has_certificate(sk_SSL_CIPHER_value(ciphers, i)))
+			fault = NULL;
 	for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); i++)
 		if (is_bad(sk_SSL_CIPHER_value(ciphers, i)))
 			fault = "names ciphers that do not encrypt, or do not say who the server "

@@ -180,6 +180,12 @@ static void fill_route(const struct build *build, struct model_route *route,
 	}
 }
 
+static void shut(struct model_route *route)
+{
+	route->answer = MODEL_DENIED;
+	route->upstream = NULL;
+}
+
 /* The oldest Ingress that says something about TLS decides for the host (compat spec, 17.1). */
 static void decide_tls(struct build *build, struct host *host)
 {
@@ -203,6 +209,33 @@ static void decide_tls(struct build *build, struct host *host)
 	}
 }
 
+bool host_is_of(const struct host *host, const struct intent *intent)
+{
+	const struct mention *first = container_of(list_first(&host->mentions), struct mention,
+						   of_host);
+
+	return span_equals(first->intent->ingress->object.namespace,
+			   intent->ingress->object.namespace);
+}
+
+void host_report_foreign(struct build *build, const struct host *host, const struct intent *intent,
+			 const char *annotation, const char *consequence)
+{
+	const struct mention *first = container_of(list_first(&host->mentions), struct mention,
+						   of_host);
+	struct span name = host->model.by_name.key;
+	struct span shown = name.len == 0 ? S("every other host") : name;
+
+	diagnostics_add(build->diagnostics, DIAGNOSTIC_FOREIGN_HOST, &intent->ingress->object,
+			annotation_field(build, annotation),
+			"TLS of %.*s is for Ingresses of namespace %.*s to decide, which names "
+			"the host first (%s); %s",
+			(int)shown.len, shown.ptr,
+			(int)first->intent->ingress->object.namespace.len,
+			first->intent->ingress->object.namespace.ptr,
+			first->intent->ingress->object.by_name.key.ptr, consequence);
+}
+
 static void report_client(struct build *build, const struct host *host, const struct mention *loser,
 			  const struct mention *winner)
 {
@@ -217,17 +250,22 @@ static void report_client(struct build *build, const struct host *host, const st
 }
 
 /* The oldest Ingress that says something about client certificates decides for the host (compat spec, 7.9). Where it
- * cannot be obeyed nobody gets in, for a younger one would let in others. */
+ * cannot be obeyed nobody gets in, for a younger one would let in others; and to the routes of one that is not heard,
+ * since its namespace is not the host's, nobody gets. */
 static void decide_client(struct build *build, struct host *host)
 {
 	const struct mention *decider = NULL;
 
 	host->model.client = (struct model_client_tls){0};
 	list_for_each (link, &host->mentions) {
-		const struct mention *mention = container_of(link, struct mention, of_host);
+		struct mention *mention = container_of(link, struct mention, of_host);
 		const struct intent *intent = mention->intent;
 
-		if (!intent->decides_client)
+		mention->is_shut = intent->decides_client && !host_is_of(host, intent);
+		if (mention->is_shut)
+			host_report_foreign(build, host, intent, "auth-tls-secret",
+					    "the routes of this Ingress there answer 503");
+		if (!intent->decides_client || mention->is_shut)
 			continue;
 		if (decider == NULL)
 			decider = mention;
@@ -312,6 +350,8 @@ static void add_route(struct making *making, const struct mention *mention,
 	route->path = claim->path;
 	route->type = claim->type;
 	fill_route(making->build, route, mention->intent, &claim->target);
+	if (mention->is_shut)
+		shut(route);
 	route->https_only = is_https_only(making->build, host, mention->intent, claim->path);
 	route->plain_anyway = is_exempt(making->build, claim->path);
 	host->routes[making->count - 1].next = route;

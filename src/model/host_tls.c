@@ -62,6 +62,15 @@ static const struct intent *intent_of(const struct list *link)
 	return container_of(link, struct mention, of_host)->intent;
 }
 
+static bool is_foreign(struct build *build, const struct host *host, const struct intent *intent,
+		       const char *name)
+{
+	if (host_is_of(host, intent))
+		return false;
+	host_report_foreign(build, host, intent, name, "this one is ignored there");
+	return true;
+}
+
 static void decide_ciphers(struct build *build, struct host *host)
 {
 	const struct intent *decider = NULL;
@@ -69,7 +78,7 @@ static void decide_ciphers(struct build *build, struct host *host)
 	list_for_each (link, &host->mentions) {
 		const struct intent *intent = intent_of(link);
 
-		if (intent->ciphers.len == 0)
+		if (intent->ciphers.len == 0 || is_foreign(build, host, intent, ciphers_name))
 			continue;
 		if (decider == NULL)
 			decider = intent;
@@ -88,7 +97,8 @@ static void decide_preference(struct build *build, struct host *host)
 	list_for_each (link, &host->mentions) {
 		const struct intent *intent = intent_of(link);
 
-		if (intent->preference == MODEL_PREFERENCE_NONE)
+		if (intent->preference == MODEL_PREFERENCE_NONE ||
+		    is_foreign(build, host, intent, preference_name))
 			continue;
 		if (decider == NULL)
 			decider = intent;

@@ -32,6 +32,7 @@ struct mention {
 	uint32_t rule; /* index in the Ingress */
 	struct claim *claims;
 	uint32_t claim_count;
+	bool is_shut; /* what guards it is not obeyed on the host (host.c) */
 	/* What spec.tls says about the host: whether it decides how TLS is ended (the first that does, counts), and
 	 * the certificates by kind; NULL: the default ones. */
 	bool decides_tls;

@@ -49,7 +49,7 @@ static const struct model_route *root_of(const struct host *host)
 }
 
 /* Why TLS of the host cannot be passed on; NULL: it can. */
-static const char *hindrance(const struct host *host)
+static const char *hindrance(const struct host *host, const struct intent *by)
 {
 	const struct model_route *root = root_of(host);
 
@@ -59,6 +59,8 @@ static const char *hindrance(const struct host *host)
 		return "has no path / that TLS could be passed on by; it is ended here";
 	if (root->answer == MODEL_DENIED)
 		return "answers 503 on path /, for what guards it is not obeyed; TLS is ended here";
+	if (!span_equals(root->namespace, by->ingress->object.namespace))
+		return "has a path / of another namespace; TLS is ended here";
 	if (root->answer != MODEL_PROXY)
 		return "has no Service behind its path /; TLS is ended here";
 	return NULL;
@@ -74,6 +76,10 @@ static const struct intent *find_decider(struct build *build, const struct host 
 
 		if (intent->passthrough == PASSTHROUGH_UNSAID)
 			continue;
+		if (!host_is_of(host, intent)) {
+			host_report_foreign(build, host, intent, NAME, "TLS is ended here");
+			continue;
+		}
 		if (decider == NULL)
 			decider = intent;
 		else if (decider->passthrough != intent->passthrough)
@@ -96,7 +102,7 @@ void passthrough_decide(struct build *build, struct host *host)
 	host->model.passthrough = false;
 	if (decider == NULL || decider->passthrough != PASSTHROUGH_YES)
 		return;
-	why = hindrance(host);
+	why = hindrance(host, decider);
 	host->model.passthrough = why == NULL;
 	if (why != NULL)
 		report(build, decider, DIAGNOSTIC_NOT_PASSED_ON, host->model.by_name.key, why);

@@ -23,6 +23,8 @@ static bool passes(const struct exchange *exchange, const struct header *header,
 		return false;
 	switch (header_request_way((enum header_id)header->id)) {
 	case HEADER_WAY_PASS:
+		if (header->id == HEADER_OTHER && client_certificate_reserves(header->name))
+			return false;
 		/* the key of a handshake is written beside */
 		return header->id != HEADER_SEC_WEBSOCKET_KEY || !exchange->request.wants_websocket;
 	case HEADER_WAY_DROP:

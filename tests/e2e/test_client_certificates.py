@@ -239,6 +239,16 @@ def test_the_fields_go_from_hosts_that_ask_nobody_and_from_trusted_peers_too(mak
         assert told(pod.last, name) is None
 
 
+def test_no_field_that_looks_like_ours_comes_from_a_client(make_ingot, pod):
+    ingot = make_ingot(config={"enable_underscores_in_headers": "true"})
+    ingot.serve(ingress(HOST, to=[pod]))
+
+    ingot.get(HOST, headers={"ssl-client-fingerprint": "x", "SSL-Client-Serial": "1", "ssl_client_s_dn": "CN=root",
+                             "ssl-clients": "passes"})
+
+    assert [value for name, value in pod.last.headers if name.lower().startswith("ssl")] == ["passes"]
+
+
 def test_a_subject_cannot_write_a_field(ingot, ask, pod, clients):
     odd = clients.issue(subject="/CN=ann\\, O\\=x\u00e9\t")
     ingot.serve(trust(clients), guarded(pod))

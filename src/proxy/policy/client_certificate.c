@@ -2,6 +2,7 @@
 #include "proxy/policy/client_certificate.h"
 
 #include "base/bug.h"
+#include "http/token.h"
 #include "io/tls_peer.h"
 #include "proxy/downstream.h"
 #include "proxy/exchange.h"
@@ -216,4 +217,21 @@ void client_certificate_write(struct exchange *exchange, struct head_out *out)
 	head_out_put(out, HEADER_SSL_CLIENT_ISSUER_DN, peer.issuer);
 	if (host->pass_certificate)
 		write_certificate(exchange, peer.pem, out);
+}
+
+bool client_certificate_reserves(struct span name)
+{
+	static const char prefix[] = "ssl-client-";
+
+	if (name.len < sizeof(prefix) - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(prefix) - 1; i++) {
+		bool is_letter = prefix[i] != '-';
+
+		/* what is read as a hyphen somewhere is one here */
+		if (is_letter ? (name.ptr[i] | 0x20) != prefix[i]
+			      : name.ptr[i] != '-' && token_byte_is(name.ptr[i], TOKEN_PLAIN))
+			return false;
+	}
+	return true;
 }
