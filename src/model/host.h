@@ -19,9 +19,8 @@ struct host {
 /* <0: a is older. The same age: namespace/name backwards (compat spec, 4.1). */
 int host_compare_age(const struct object *a, const struct object *b);
 
-/* Whether what the intent says about TLS of the whole host counts: that of the namespace which names the host first. One
- * of another namespace could let others in, shut everybody out, or take TLS over (security spec, M4). The host is made
- * from that on. */
+/* Whether what the intent says about TLS of the whole host counts: that of the namespace which names the host first.
+ * One of another namespace could let others in, shut everybody out, or take TLS over (security spec, M4). */
 bool host_is_of(const struct host *host, const struct intent *intent);
 
 /* That annotation does not. */

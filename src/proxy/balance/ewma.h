@@ -2,7 +2,8 @@
 /* The one of two, drawn by weight, from which an answer can be expected sooner: mean latency × (requests under way and
  * this one), over all workers.
  *
- * Latencies below a millisecond count as one, so that the requests under way decide between endpoints that are all fast.
+ * Latencies below a millisecond count as one, so that the requests under way decide between endpoints that are all
+ * fast.
  *
  * Where nothing is known of how long one of them takes, since it is new or was idle for long, the number of requests
  * under way decides alone, as if both were equally fast: a new pod gets what others have and no more, however many

@@ -16,8 +16,8 @@ struct head_out;
 /* Answers where the host asks and the client does not satisfy it. The route is known. False: the request goes on. */
 bool client_certificate_refuses(struct exchange *exchange);
 
-/* Whether a field of that name might be taken for word of a client's certificate, which a client must not give (security
- * spec, F2). */
+/* Whether a field of that name might be taken for word of a client's certificate, which a client must not give
+ * (security spec, F2). */
 bool client_certificate_reserves(struct span name);
 
 /* ssl-client-verify and its kin, where the host asks. */
