@@ -364,13 +364,20 @@ ssize_t tls_read(struct tls *tls, char *bytes, size_t size)
 	return total > 0 ? (ssize_t)total : read_end(tls);
 }
 
+bool tls_has_begun(const struct tls *tls)
+{
+	return tls->state == TLS_HANDSHAKING && tls->hello_bytes > 0;
+}
+
 bool tls_has_news(struct tls *tls)
 {
 	size_t got;
 	char byte;
 	int result;
 
-	/* a handshake under way is news, and so is every end */
+	/* who waits in line for the next step has said something; so has who came to an end */
+	if (tls->state == TLS_HANDSHAKING)
+		return !list_is_empty(&tls->link) || socket_has_news(tls->transport->source.fd);
 	if (tls->state != TLS_OPEN || tls->is_cut)
 		return true;
 	if (!tls->holds_bytes && !socket_has_news(tls->transport->source.fd)) {

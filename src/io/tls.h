@@ -83,6 +83,7 @@ ssize_t tls_write(struct tls *tls, const struct iovec *pieces, int count);
 bool tls_finish(
 	struct tls *tls); /* false: what is unsent goes first, and tls_note ends the stream */
 bool tls_has_news(struct tls *tls);
+bool tls_has_begun(const struct tls *tls);
 const char *tls_failure(const struct tls *tls);
 bool tls_is_distrusted(const struct tls *tls);
 bool tls_facts(const struct tls *tls, struct transport_tls *facts);

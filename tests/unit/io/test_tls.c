@@ -573,7 +573,6 @@ static void only_bytes_and_ends_are_news(void **state)
 	given.chosen = server;
 	given_tls_accept(&given);
 	given_raw_init(&raw, &given, NULL);
-	assert_true(transport_has_news(&given.server.transport));
 	assert_true(given_raw_shake(&raw, &given));
 	assert_false(transport_has_news(&given.server.transport));
 
@@ -588,6 +587,30 @@ static void only_bytes_and_ends_are_news(void **state)
 	assert_false(transport_has_news(&given.server.transport));
 	assert_int_equal(SSL_shutdown(raw.ssl), 0);
 	assert_true(transport_has_news(&given.server.transport));
+	given_raw_fini(&raw);
+}
+
+static void a_client_that_leaves_a_handshake_waiting_has_no_news(void **state)
+{
+	struct given_raw raw;
+
+	(void)state;
+	given.chosen = server;
+	given_tls_accept(&given);
+	given_raw_init(&raw, &given, NULL);
+	assert_false(transport_has_news(&given.server.transport));
+	assert_false(transport_has_begun(&given.server.transport));
+
+	/* its first message: in the kernel, in line, answered */
+	assert_int_equal(SSL_do_handshake(raw.ssl), -1);
+	assert_true(transport_has_news(&given.server.transport));
+	transport_note(&given.server.transport, EPOLLIN);
+	assert_true(transport_has_news(&given.server.transport));
+	run_turns(&given.loop, 2);
+	assert_false(transport_has_news(&given.server.transport));
+	assert_true(transport_has_begun(&given.server.transport));
+	assert_true(given_raw_shake(&raw, &given));
+	assert_false(transport_has_begun(&given.server.transport));
 	given_raw_fini(&raw);
 }
 
@@ -744,6 +767,7 @@ int main(void)
 		TEST(a_record_that_was_changed_on_the_way_breaks_the_connection),
 		TEST(what_the_peer_said_before_it_went_can_be_read_after_a_write_failed),
 		TEST(only_bytes_and_ends_are_news),
+		TEST(a_client_that_leaves_a_handshake_waiting_has_no_news),
 		TEST(new_keys_may_be_asked_for_in_the_middle),
 		TEST(a_client_gets_no_other_handshake_on_an_open_connection),
 		TEST(an_idle_connection_owns_what_libssl_needs_and_little_more),
