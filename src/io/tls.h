@@ -45,7 +45,10 @@ struct tls {
 	const char *failure;         /* a literal; NULL: none */
 	struct timer timer;          /* how long a server's handshake may take */
 	struct list link;            /* in its server's queue, while it waits for its turn */
-	uint64_t queued_ns;          /* since when */
+	struct loop_task rest; /* it has used up its share of a call: more at the end of the turn */
+	uint64_t queued_ns;    /* since when */
+	uint64_t updates_since_ns; /* when the first of updates came */
+	uint32_t updates;          /* of the peer's keys, in about a second */
 	uint32_t owed;        /* plaintext that was encrypted and not reported as written yet */
 	uint32_t gone;        /* ciphertext that the kernel took since the last report */
 	uint32_t hello_bytes; /* received before the context was chosen */
