@@ -87,7 +87,26 @@ void certificate_store_on_routes(struct certificate_store *store)
 	store->settings_hash = hash;
 }
 
-void certificate_store_on_certificates(struct certificate_store *store)
+static bool is_in_effect(const struct certificate_store *store, const struct certificate_key *key)
+{
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		if (!certificates_hold(&store->worker->tables.certificates, key->ids[kind],
+				       key->digests[kind]))
+			return false;
+	return true;
+}
+
+static void drop_replaced(struct certificate_store *store)
+{
+	list_for_each_safe (link, &store->used) {
+		struct decoded *decoded = container_of(link, struct decoded, used);
+
+		if (!is_in_effect(store, &decoded->key))
+			drop(store, decoded);
+	}
+}
+
+static void set_ticket_keys(struct certificate_store *store)
 {
 	const struct certificates *shard = &store->worker->tables.certificates.at[0]->certificates;
 	struct tls_ticket_key keys[TICKET_KEYS_MAX];
@@ -99,6 +118,12 @@ void certificate_store_on_certificates(struct certificate_store *store)
 	}
 	tls_server_set_ticket_keys(store->server, keys, shard->ticket_count);
 	explicit_bzero(keys, sizeof(keys));
+}
+
+void certificate_store_on_certificates(struct certificate_store *store)
+{
+	set_ticket_keys(store);
+	drop_replaced(store);
 }
 
 /* A ticket resumes with the same certificates under the same settings alone (security spec, T5). */

@@ -28,6 +28,8 @@ struct kept {
 	struct map_entry by_key;
 	struct list used; /* the one used last comes last */
 	struct context_key key;
+	struct certificate_id certificate; /* whose digests are in the key */
+	struct certificate_id authorities;
 	struct tls_context *context; /* NULL: it could not be made, and was told */
 };
 
@@ -63,6 +65,22 @@ void upstream_tls_store_free(struct upstream_tls_store *store)
 		drop(store, container_of(link, struct kept, used));
 	map_fini(&store->by_key);
 	free(store);
+}
+
+static bool is_in_effect(const struct upstream_tls_store *store, const struct kept *kept)
+{
+	return certificates_hold(store->certificates, kept->certificate, kept->key.certificate) &&
+	       certificates_hold(store->certificates, kept->authorities, kept->key.authorities);
+}
+
+void upstream_tls_on_certificates(struct upstream_tls_store *store)
+{
+	list_for_each_safe (link, &store->used) {
+		struct kept *kept = container_of(link, struct kept, used);
+
+		if (!is_in_effect(store, kept))
+			drop(store, kept);
+	}
 }
 
 /* False: it is named and not there. */
@@ -158,13 +176,15 @@ static struct tls_context *make(const struct upstream_match *match, const struct
 }
 
 static struct kept *keep(struct upstream_tls_store *store, const struct context_key *key,
-			 struct tls_context *context)
+			 const struct upstream_tls *tls, struct tls_context *context)
 {
 	struct kept *kept = memory_new(sizeof(*kept));
 
 	while (store->by_key.count >= UPSTREAM_TLS_CONTEXTS_MAX)
 		drop(store, container_of(list_first(&store->used), struct kept, used));
 	kept->key = *key;
+	kept->certificate = tls->certificate;
+	kept->authorities = tls->authorities;
 	kept->context = context;
 	kept->by_key.key = span_make((const char *)&kept->key, sizeof(kept->key));
 	map_add(&store->by_key, &kept->by_key);
@@ -184,7 +204,7 @@ static struct kept *add(struct upstream_tls_store *store, const struct upstream_
 	if (context == NULL)
 		log_error("TLS with endpoints cannot be set up", "upstream=\"%.*s\" reason=\"%s\"",
 			  (int)name.len, name.ptr, log_quote(span_from(err.text)));
-	return keep(store, key, context);
+	return keep(store, key, tls, context);
 }
 
 static struct kept *get(struct upstream_tls_store *store, const struct upstream_match *match,

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from world import http2
+from world import http2, process
 from world.backend import plain
 from world.certificates import Certificate, secret
 from world.client import Connection
@@ -157,6 +157,28 @@ def test_a_renewed_certificate_serves_and_drops_nobody(ingot, pod):
     assert get(ingot, "shop.example", authority=second).status == 200
     with pytest.raises(ssl.SSLCertVerificationError):
         get(ingot, "shop.example", authority=first)
+
+
+def private_number(certificate):
+    """Of an ECDSA key, as libcrypto keeps it: the lowest byte first."""
+    text = subprocess.run(["openssl", "ec", "-noout", "-text"], input=certificate.key.encode(),
+                          capture_output=True, check=True).stdout.decode()
+    digits = re.search(r"priv:\s*((?:[0-9a-f]{2}[:\s]*)+)pub", text).group(1)
+    return bytes.fromhex(re.sub(r"[^0-9a-f]", "", digits))[::-1]
+
+
+def test_a_replaced_key_is_in_no_workers_memory(ingot, pod):
+    first, second = Certificate("shop.example"), Certificate("shop.example")
+    number = private_number(first)
+    ingot.serve(secret("shop-tls", first), shop(pod))
+    (worker,) = ingot.worker_pids
+    assert get(ingot, "shop.example", authority=first).status == 200
+    assert process.remembers(worker, number)
+
+    ingot.apply(secret("shop-tls", second))
+
+    eventually(lambda: not process.remembers(worker, number))
+    assert get(ingot, "shop.example", authority=second).status == 200
 
 
 def test_a_bad_secret_leaves_the_last_good_certificate(ingot, pod):

@@ -190,6 +190,37 @@ static void a_renewed_certificate_makes_another_context(void **state)
 	tls_context_drop(before);
 }
 
+static void a_replaced_certificate_is_kept_by_nobody_but_its_connections(void **state)
+{
+	struct tls_context *plain = get();
+	struct tls_context *with_pair;
+	struct tls_context *with_trust;
+
+	(void)state;
+	tls.digest[0]++;
+	tls.certificate = pair_id;
+	with_pair = tls_context_hold(get());
+	tls.digest[0]++;
+	tls.certificate = (struct certificate_id){{0, 0}};
+	tls.authorities = trust_id;
+	with_trust = tls_context_hold(get());
+	upstream_tls_on_certificates(store);
+	assert_int_equal(with_pair->holders, 2);
+	assert_int_equal(with_trust->holders, 2);
+
+	shards_fini(&certificates);
+	given_table(given_trust(given_authority("other")), 2);
+	upstream_tls_on_certificates(store);
+
+	assert_int_equal(with_pair->holders, 1);
+	assert_int_equal(with_trust->holders, 1);
+	tls.digest[0] = 1;
+	tls.authorities = (struct certificate_id){{0, 0}};
+	assert_ptr_equal(get(), plain);
+	tls_context_drop(with_pair);
+	tls_context_drop(with_trust);
+}
+
 static void what_is_named_and_not_there_closes_the_upstream(void **state)
 {
 	struct tls_context *context;
@@ -244,6 +275,7 @@ int main(void)
 		TEST(names_are_those_of_the_table),
 		TEST(versions_are_those_of_the_table),
 		TEST(a_renewed_certificate_makes_another_context),
+		TEST(a_replaced_certificate_is_kept_by_nobody_but_its_connections),
 		TEST(what_is_named_and_not_there_closes_the_upstream),
 		TEST(settings_that_cannot_be_used_close_the_upstream),
 		TEST(more_contexts_than_fit_go_in_turn),
