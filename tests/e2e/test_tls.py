@@ -10,7 +10,7 @@ import pytest
 
 from world import http2, process
 from world.backend import plain
-from world.certificates import Certificate, secret
+from world.certificates import Authority, Certificate, secret
 from world.client import Connection
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
 from world.wait import eventually
@@ -204,6 +204,28 @@ def test_a_secret_that_cannot_be_used_is_named_with_the_reason(ingot, pod, data,
     assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
     assert "IGT1402" in ingot.said()
     assert reason in ingot.said()
+
+
+def test_a_certificate_that_nobody_would_trust_is_refused_where_it_is_read(ingot, pod):
+    weak = Authority().issue("shop.example", digest="sha1")
+    ingot.serve(secret("shop-tls", weak), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+    assert re.search(r"IGT1402.*certificate 1 of tls.crt is signed by ecdsa-with-SHA1, which is too weak", ingot.said())
+    assert "a certificate cannot be used" not in ingot.said()
+
+
+EXPIRED = ("20200101000000Z", "20200201000000Z")
+
+
+def test_a_certificate_that_has_expired_is_served_with_a_warning(ingot, pod):
+    authority = Authority()
+    ingot.serve(secret("shop-tls", authority.issue("shop.example", days=EXPIRED)), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"shop.example"}
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        get(ingot, "shop.example", authority=authority)
+    assert re.search(r"IGT1404.*expired; it is served, and clients refuse it", ingot.said())
 
 
 def test_a_missing_secret_is_reported_and_found_when_it_comes(ingot, pod):
