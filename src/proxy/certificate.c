@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/certificate.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct decoded {
 	struct map_entry by_key;
 	struct list used; /* the one used last comes last */
 	struct certificate_key key;
-	struct tls_context *context;
+	struct tls_context *context; /* NULL: they cannot be used, and that was told */
 };
 
 struct certificate_store {
@@ -245,8 +246,8 @@ static struct tls_context *decode(const struct certificate_store *store,
 	return tls_context_new_server(&settings, err);
 }
 
-static struct tls_context *keep(struct certificate_store *store, const struct certificate_key *key,
-				struct tls_context *context)
+static void keep(struct certificate_store *store, const struct certificate_key *key,
+		 struct tls_context *context)
 {
 	struct decoded *decoded = memory_new(sizeof(*decoded));
 
@@ -257,6 +258,22 @@ static struct tls_context *keep(struct certificate_store *store, const struct ce
 	decoded->by_key.key = span_make((const char *)&decoded->key, sizeof(decoded->key));
 	map_add(&store->by_key, &decoded->by_key);
 	list_add_last(&store->used, &decoded->used);
+}
+
+/* What cannot be used is kept too, so that it is tried and told once; but memory may be there soon. */
+static struct tls_context *add(struct certificate_store *store, const struct host_match *host,
+			       const struct certificate_match *found,
+			       const struct certificate_key *key)
+{
+	struct error err;
+	struct tls_context *context = decode(store, host, found, key, &err);
+	bool lacks_memory = context == NULL && errno == ENOMEM;
+
+	if (context == NULL)
+		log_error("a certificate cannot be used", "reason=\"%s\"",
+			  log_quote(span_from(err.text)));
+	if (!lacks_memory)
+		keep(store, key, context);
 	return context;
 }
 
@@ -267,9 +284,7 @@ static struct tls_context *get(struct certificate_store *store, const struct hos
 {
 	struct certificate_key key = {0};
 	struct tls_terms terms;
-	struct tls_context *context;
 	struct map_entry *entry;
-	struct error err;
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		if (found[kind].record == NULL)
@@ -288,11 +303,7 @@ static struct tls_context *get(struct certificate_store *store, const struct hos
 		list_add_last(&store->used, &decoded->used);
 		return decoded->context;
 	}
-	context = decode(store, host, found, &key, &err);
-	if (context != NULL)
-		return keep(store, &key, context);
-	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));
-	return NULL;
+	return add(store, host, found, &key);
 }
 
 /* Those of a host that are in the table; whether there is any. */

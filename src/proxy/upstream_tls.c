@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/upstream_tls.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -192,19 +193,20 @@ static struct kept *keep(struct upstream_tls_store *store, const struct context_
 	return kept;
 }
 
-/* One that cannot be made is kept too: it is told once. */
+/* One that cannot be made is kept too: it is told once. NULL: there was no memory, and soon there may be some. */
 static struct kept *add(struct upstream_tls_store *store, const struct upstream_match *match,
 			const struct upstream_tls *tls, const struct named *named,
 			const struct context_key *key)
 {
 	struct error err;
 	struct tls_context *context = make(match, tls, named, &err);
+	bool lacks_memory = context == NULL && errno == ENOMEM;
 	struct span name = endpoints_text(match->endpoints, match->upstream->name);
 
 	if (context == NULL)
 		log_error("TLS with endpoints cannot be set up", "upstream=\"%.*s\" reason=\"%s\"",
 			  (int)name.len, name.ptr, log_quote(span_from(err.text)));
-	return keep(store, key, tls, context);
+	return lacks_memory ? NULL : keep(store, key, tls, context);
 }
 
 static struct kept *get(struct upstream_tls_store *store, const struct upstream_match *match,
@@ -227,6 +229,7 @@ bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_m
 		       struct upstream_way *way)
 {
 	const struct upstream_tls *tls;
+	const struct kept *kept;
 	struct named named;
 
 	*way = (struct upstream_way){.protocol = (enum upstream_protocol)match->upstream->protocol};
@@ -236,6 +239,9 @@ bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_m
 	if (!find(store, tls->certificate, &named.certificate) ||
 	    !find(store, tls->authorities, &named.authorities))
 		return false;
-	way->tls = get(store, match, tls, &named)->context;
+	kept = get(store, match, tls, &named);
+	if (kept == NULL)
+		return false;
+	way->tls = kept->context;
 	return way->tls != NULL;
 }
