@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/key_pair.h"
 
-#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/pem.h"
 
 enum { CHAIN_MAX = 10, CHAIN_BYTES_MAX = 64 * 1024, NAMES_MAX = 1000 };
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096 };
@@ -26,22 +26,6 @@ void key_pair_fini(struct key_pair *pair)
 	buf_wipe(&pair->key);
 	buf_fini(&pair->names);
 	*pair = (struct key_pair){0};
-}
-
-/* Nobody can type a passphrase: a key that needs one is none. */
-static int no_passphrase(char *into, int size, int is_writing, void *owner)
-{
-	(void)into;
-	(void)size;
-	(void)is_writing;
-	(void)owner;
-	return -1;
-}
-
-static BIO *open_bytes(struct span bytes)
-{
-	return bytes.len == 0 || bytes.len > INT_MAX ? NULL
-						     : BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
 }
 
 /* A block of PEM text. */
@@ -307,7 +291,7 @@ static int take_certificate(struct key_pair *pair, const struct block *block, in
 /* The certificate itself, or NULL with the reason. */
 static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *err)
 {
-	BIO *text = open_bytes(pem);
+	BIO *text = pem_open(pem);
 	X509 *leaf = NULL;
 	struct block block;
 	int count = 0;
@@ -432,9 +416,9 @@ static bool is_key_of(const X509 *certificate, const EVP_PKEY *key)
 /* A key in another form, or of another kind. */
 static EVP_PKEY *read_other_key(struct span pem)
 {
-	BIO *text = open_bytes(pem);
+	BIO *text = pem_open(pem);
 	EVP_PKEY *key = text == NULL ? NULL
-				     : PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
+				     : PEM_read_bio_PrivateKey(text, NULL, pem_no_passphrase, NULL);
 
 	BIO_free(text);
 	return key;
@@ -443,7 +427,7 @@ static EVP_PKEY *read_other_key(struct span pem)
 /* The key, and its bytes where they are in the form that workers read. */
 static EVP_PKEY *read_pem_key(struct key_pair *pair, struct span pem)
 {
-	BIO *text = open_bytes(pem);
+	BIO *text = pem_open(pem);
 	EVP_PKEY *key = NULL;
 	struct block block;
 
