@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from world import http2, process
+from world import early_data, http2, process
 from world.backend import plain
 from world.certificates import Authority, Certificate, secret
 from world.client import Connection
@@ -629,6 +629,25 @@ def test_a_session_is_resumable_as_long_as_the_config_map_says(make_ingot, pod):
     ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
 
     assert ticket_of(ingot, "shop.example", old_context(AES128)).ticket_lifetime_hint == 7200
+
+
+def closing(target):
+    return f"GET {target} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("more", [{}, {"ssl_early_data": "true"}])
+def test_early_data_is_never_accepted(make_ingot, pod, more):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true", **more})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    client = early_data.Client(("127.0.0.1", ingot.https_port), "shop.example")
+    client.exchange(closing("/first"))
+
+    answer, resumed, status = client.exchange(closing("/second"), early=closing("/early"))
+
+    assert status == early_data.REJECTED
+    assert resumed
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [request.target for request in pod.requests] == ["/first", "/second"]
 
 
 def dh_secret(bits_group):
