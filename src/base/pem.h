@@ -9,7 +9,8 @@
 
 #include "base/span.h"
 
-/* To read from, PEM or not; for BIO_free. The bytes are kept until then. NULL: no memory, or more than an int counts. */
+/* To read from, PEM or not; for BIO_free. The bytes are kept until then. NULL: no memory, or more bytes than an int
+ * counts. */
 BIO *pem_open(struct span bytes);
 
 /* Nobody can type a passphrase: what needs one cannot be read. Without it libcrypto would ask the terminal. */

@@ -95,7 +95,8 @@ static void add_record(struct builder *builder, struct certificate_id id, struct
 	builder_add(builder, CERTIFICATES_RECORDS, &record);
 }
 
-/* Of the shop with that digest, which has the key of another one where it is not sound; of the others always the same. */
+/* Of the shop with that digest, which has the key of another one where it is not sound; of everybody else always under
+ * the same digest. */
 static void given_table(uint8_t digest, bool is_sound)
 {
 	const struct given_certificate wanted = {.name = "shop.example", .form = GIVEN_DER};
