@@ -102,7 +102,7 @@ static void look_at_hello(struct downstream *downstream)
 
 static void go_on(struct downstream *downstream)
 {
-	downstream->opening = behind_header(downstream->worker, downstream->by_tls);
+	downstream->opening = (uint8_t)behind_header(downstream->worker, downstream->by_tls);
 	if (downstream->opening == OPENING_DONE) {
 		downstream_begin(downstream);
 		return;
