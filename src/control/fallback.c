@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/pem.h"
 
 enum { FILE_BYTES_MAX = 64 * 1024, SECONDS_A_DAY = 86400 };
 
@@ -133,10 +134,12 @@ static int make(struct fallback *fallback, const char *path, struct error *err)
 
 static int parse(struct fallback *fallback, struct span text)
 {
-	BIO *bytes = BIO_new_mem_buf(text.ptr, (int)text.len);
-	X509 *certificate = bytes == NULL ? NULL : PEM_read_bio_X509(bytes, NULL, NULL, NULL);
-	EVP_PKEY *key = certificate == NULL ? NULL
-					    : PEM_read_bio_PrivateKey(bytes, NULL, NULL, NULL);
+	BIO *bytes = pem_open(text);
+	X509 *certificate = bytes == NULL ? NULL
+					  : PEM_read_bio_X509(bytes, NULL, pem_no_passphrase, NULL);
+	EVP_PKEY *key = certificate == NULL
+				? NULL
+				: PEM_read_bio_PrivateKey(bytes, NULL, pem_no_passphrase, NULL);
 	int days = 0;
 	int seconds = 0;
 	int result = -1;

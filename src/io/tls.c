@@ -21,6 +21,10 @@
 /* Plaintext of a record at most (RFC 8446, 5.1), and of one call. */
 enum { RECORD_BYTES = 16384, WRITE_BYTES = TLS_WIRE_RECORDS * RECORD_BYTES };
 
+/* Who updates its keys does so after gigabytes, or hours. Each costs fifteen microseconds for 27 bytes. */
+enum { UPDATES_MAX = 32 };
+static const uint64_t updates_span_ns = 1000000000;
+
 struct tls *tls_of(const SSL *ssl)
 {
 	return SSL_get_app_data(ssl);
@@ -67,12 +71,17 @@ static void fail(struct tls *tls)
 		tls->failure = reason;
 	tls->state = TLS_FAILED;
 	timer_stop(loop_timers(tls->loop), &tls->timer);
+	loop_task_cancel(&tls->rest);
 	list_remove(&tls->link);
 }
 
 /* A call of libssl had no success. That it wants more bytes is no failure, unless there will be none. */
 static void judge(struct tls *tls, int result)
 {
+	if (tls->failure != NULL) {
+		fail(tls); /* we are the one who wants no more */
+		return;
+	}
 	switch (SSL_get_error(tls->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
 		tls->holds_bytes = false;
@@ -105,6 +114,41 @@ static void on_expired(struct timer *timer)
 	source->on_ready(source, 0);
 }
 
+/* What it left in the kernel is as good as what has just come. */
+static void on_rest(struct loop_task *task)
+{
+	struct tls *tls = container_of(task, struct tls, rest);
+	struct loop_source *source = &tls->transport->source;
+
+	source->on_ready(source, EPOLLIN);
+}
+
+static void count_update(struct tls *tls)
+{
+	uint64_t now_ns = loop_now_ns(tls->loop);
+
+	if (now_ns - tls->updates_since_ns > updates_span_ns) {
+		tls->updates_since_ns = now_ns;
+		tls->updates = 0;
+	}
+	if (++tls->updates <= UPDATES_MAX)
+		return;
+	tls->failure = "too many key updates";
+	/* libssl looks at this before each record that it has, and gets no other: it comes back at once */
+	SSL_set_shutdown(tls->ssl, SSL_RECEIVED_SHUTDOWN);
+}
+
+/* Libssl calls it for each message of a handshake, and for those that come later. */
+static void on_message(int is_ours, int version, int type, const void *bytes, size_t length,
+		       SSL *ssl, void *owner)
+{
+	(void)version;
+	(void)ssl;
+	if (!is_ours && type == SSL3_RT_HANDSHAKE && length > 0 &&
+	    *(const uint8_t *)bytes == SSL3_MT_KEY_UPDATE)
+		count_update(owner);
+}
+
 static struct tls *tls_new(struct transport *transport, struct loop *loop, SSL_CTX *ssl_ctx)
 {
 	struct tls *tls = calloc(1, sizeof(*tls));
@@ -115,6 +159,7 @@ static struct tls *tls_new(struct transport *transport, struct loop *loop, SSL_C
 	tls->loop = loop;
 	list_init(&tls->link);
 	timer_init(&tls->timer, on_expired);
+	loop_task_init(&tls->rest, on_rest);
 	tls->can_receive = transport->can_read;
 	tls->has_started = transport->can_write;
 	tls->ssl = SSL_new(ssl_ctx);
@@ -123,6 +168,8 @@ static struct tls *tls_new(struct transport *transport, struct loop *loop, SSL_C
 		tls_abandon(tls);
 		return NULL;
 	}
+	SSL_set_msg_callback(tls->ssl, on_message);
+	SSL_set_msg_callback_arg(tls->ssl, tls);
 	tls_wire_attach(tls);
 	tell(tls);
 	return tls;
@@ -169,6 +216,7 @@ void tls_resume(struct tls *tls, const struct ip_port *peer)
 void tls_abandon(struct tls *tls)
 {
 	timer_stop(loop_timers(tls->loop), &tls->timer);
+	loop_task_cancel(&tls->rest);
 	list_remove(&tls->link);
 	tls_wire_drop(tls);
 	SSL_free(tls->ssl);
@@ -375,13 +423,22 @@ ssize_t tls_read(struct tls *tls, char *bytes, size_t size)
 	return total > 0 ? (ssize_t)total : read_end(tls);
 }
 
+bool tls_has_begun(const struct tls *tls)
+{
+	return tls->state == TLS_HANDSHAKING && tls->hello_bytes > 0;
+}
+
 bool tls_has_news(struct tls *tls)
 {
 	size_t got;
 	char byte;
 	int result;
 
-	/* a handshake under way is news, and so is every end */
+	/* who waits in line for the next step has said something; so has who came to an end */
+	if (loop_task_is_queued(&tls->rest))
+		return true;
+	if (tls->state == TLS_HANDSHAKING)
+		return !list_is_empty(&tls->link) || socket_has_news(tls->transport->source.fd);
 	if (tls->state != TLS_OPEN || tls->is_cut)
 		return true;
 	if (!tls->holds_bytes && !socket_has_news(tls->transport->source.fd)) {
@@ -398,7 +455,8 @@ bool tls_has_news(struct tls *tls)
 		judge(tls, result);
 	(void)tls_wire_send(tls);
 	tell(tls);
-	return result == 1 || tls->state != TLS_OPEN || tls->is_cut;
+	return result == 1 || tls->state != TLS_OPEN || tls->is_cut ||
+	       loop_task_is_queued(&tls->rest);
 }
 
 /*

@@ -46,9 +46,12 @@ struct tls {
 	const char *failure;         /* a literal; NULL: none */
 	struct timer timer;          /* how long a server's handshake may take */
 	struct list link;            /* in its server's queue, while it waits for its turn */
-	uint64_t queued_ns;          /* since when */
-	uint64_t trusted_ns;  /* a client: when its peer was found good by a full handshake */
-	struct ip_port peer;  /* a client: of whom sessions are kept; port 0: they are not */
+	struct loop_task rest; /* it has used up its share of a call: more at the end of the turn */
+	uint64_t queued_ns;    /* since when */
+	uint64_t trusted_ns;   /* a client: when its peer was found good by a full handshake */
+	struct ip_port peer;   /* a client: of whom sessions are kept; port 0: they are not */
+	uint64_t updates_since_ns; /* when the first of updates came */
+	uint32_t updates;          /* of the peer's keys, in about a second */
 	uint32_t owed;        /* plaintext that was encrypted and not reported as written yet */
 	uint32_t gone;        /* ciphertext that the kernel took since the last report */
 	uint32_t hello_bytes; /* received before the context was chosen */
@@ -89,6 +92,7 @@ ssize_t tls_write(struct tls *tls, const struct iovec *pieces, int count);
 bool tls_finish(
 	struct tls *tls); /* false: what is unsent goes first, and tls_note ends the stream */
 bool tls_has_news(struct tls *tls);
+bool tls_has_begun(const struct tls *tls);
 const char *tls_failure(const struct tls *tls);
 bool tls_is_distrusted(const struct tls *tls);
 bool tls_facts(const struct tls *tls, struct transport_tls *facts);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/tls_certificates.h"
 
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "base/pem.h"
 
 int tls_certificates_error(struct error *err, const char *what)
 {
@@ -23,31 +24,6 @@ static bool is_pem(struct span bytes)
 	return bytes.len > 0 && memmem(bytes.ptr, bytes.len, mark, sizeof(mark) - 1) != NULL;
 }
 
-/* A passphrase is never asked for: an encrypted key is an error. */
-static int refuse_passphrase(char *text, int room, int writing, void *owner)
-{
-	(void)text;
-	(void)room;
-	(void)writing;
-	(void)owner;
-	return -1;
-}
-
-/* What the end of a PEM text looks like to who asks for one more block. */
-static bool is_end_of_pem(void)
-{
-	unsigned long error = ERR_peek_last_error();
-
-	return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-}
-
-static BIO *open_span(struct span bytes)
-{
-	return bytes.len > INT_MAX
-		       ? NULL
-		       : BIO_new_mem_buf(bytes.len == 0 ? "" : bytes.ptr, (int)bytes.len);
-}
-
 /* The next certificate of PEM or DER; NULL: the end, or (*bad) what follows is none. */
 static X509 *read_certificate(BIO *bio, bool pem, bool *bad)
 {
@@ -55,10 +31,10 @@ static X509 *read_certificate(BIO *bio, bool pem, bool *bad)
 
 	if (!pem && BIO_pending(bio) == 0)
 		return NULL;
-	certificate = pem ? PEM_read_bio_X509(bio, NULL, refuse_passphrase, NULL)
+	certificate = pem ? PEM_read_bio_X509(bio, NULL, pem_no_passphrase, NULL)
 			  : d2i_X509_bio(bio, NULL);
 	if (certificate == NULL)
-		*bad = !(pem && is_end_of_pem());
+		*bad = !(pem && pem_is_at_end());
 	return certificate;
 }
 
@@ -71,7 +47,7 @@ static void free_certificates(STACK_OF(X509) * certificates)
 static STACK_OF(X509) * read_certificates(struct span bytes, struct error *err)
 {
 	STACK_OF(X509) *certificates = sk_X509_new_null();
-	BIO *bio = open_span(bytes);
+	BIO *bio = pem_open(bytes);
 	bool bad = certificates == NULL || bio == NULL;
 	X509 *certificate;
 
@@ -101,9 +77,9 @@ static EVP_PKEY *read_key(struct span bytes, struct error *err)
 		error_set(err, "there is no key");
 		return NULL;
 	}
-	bio = open_span(bytes);
+	bio = pem_open(bytes);
 	if (is_pem(bytes))
-		key = PEM_read_bio_PrivateKey(bio, NULL, refuse_passphrase, NULL);
+		key = PEM_read_bio_PrivateKey(bio, NULL, pem_no_passphrase, NULL);
 	else
 		key = d2i_PrivateKey_bio(bio, NULL);
 	BIO_free(bio);
@@ -168,17 +144,17 @@ static X509_CRL *read_list(BIO *bio, bool pem, bool *bad)
 
 	if (!pem && BIO_pending(bio) == 0)
 		return NULL;
-	list = pem ? PEM_read_bio_X509_CRL(bio, NULL, refuse_passphrase, NULL)
+	list = pem ? PEM_read_bio_X509_CRL(bio, NULL, pem_no_passphrase, NULL)
 		   : d2i_X509_CRL_bio(bio, NULL);
 	if (list == NULL)
-		*bad = !(pem && is_end_of_pem());
+		*bad = !(pem && pem_is_at_end());
 	return list;
 }
 
 int tls_certificates_revoke(SSL_CTX *ssl_ctx, struct span lists, struct error *err)
 {
 	X509_STORE *store = SSL_CTX_get_cert_store(ssl_ctx);
-	BIO *bio = open_span(lists);
+	BIO *bio = pem_open(lists);
 	bool bad = bio == NULL;
 	X509_CRL *list;
 

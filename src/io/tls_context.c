@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/tls_context.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -288,7 +289,10 @@ static int set_server(struct tls_context *context, const struct tls_settings *se
 
 struct tls_context *tls_context_new_server(const struct tls_settings *settings, struct error *err)
 {
-	struct tls_context *context = context_new(TLS_server_method(), err);
+	struct tls_context *context;
+
+	errno = 0;
+	context = context_new(TLS_server_method(), err);
 
 	if (context == NULL || set_server(context, settings, err) == 0)
 		return context;
@@ -377,7 +381,10 @@ static int set_client(struct tls_context *context, const struct tls_settings *se
 
 struct tls_context *tls_context_new_client(const struct tls_settings *settings, struct error *err)
 {
-	struct tls_context *context = context_new(TLS_client_method(), err);
+	struct tls_context *context;
+
+	errno = 0;
+	context = context_new(TLS_client_method(), err);
 
 	if (context == NULL || set_client(context, settings, err) == 0)
 		return context;

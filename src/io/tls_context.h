@@ -108,7 +108,8 @@ struct tls_context {
 /* Once in a process, before it gives up opening files: libssl reads its configuration and makes its tables. */
 void tls_init(void);
 
-/* Held once, by the caller. NULL: err says what is wrong with the settings. */
+/* Held once, by the caller. NULL: err says what is wrong with the settings, which are as wrong at the next attempt,
+ * unless errno is ENOMEM: then there was no memory, in libssl or here. */
 struct tls_context *tls_context_new_server(const struct tls_settings *settings, struct error *err);
 struct tls_context *tls_context_new_client(const struct tls_settings *settings, struct error *err);
 

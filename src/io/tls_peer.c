@@ -2,9 +2,7 @@
 #include "io/tls_peer.h"
 
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -81,54 +79,6 @@ static bool write_name(const X509_NAME *name, struct arena *arena, struct span *
 		    arena, text);
 }
 
-/* Empty where there is none. */
-static bool write_common_name(const X509_NAME *name, struct arena *arena, struct span *text)
-{
-	int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
-	unsigned char *bytes = NULL;
-	int length;
-
-	*text = S("");
-	if (at < 0)
-		return true;
-	length = ASN1_STRING_to_UTF8(&bytes,
-				     X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
-	if (length < 0)
-		return false;
-	*text = arena_copy(arena, span_make((const char *)bytes, (size_t)length));
-	OPENSSL_free(bytes);
-	return text->ptr != NULL;
-}
-
-static bool write_serial(const X509 *certificate, struct arena *arena, struct span *text)
-{
-	BIO *bio = BIO_new(BIO_s_mem());
-
-	return take(bio,
-		    bio != NULL && i2a_ASN1_INTEGER(bio, X509_get0_serialNumber(certificate)) >= 0,
-		    arena, text);
-}
-
-static bool write_fingerprint(const X509 *certificate, struct arena *arena, struct span *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned length;
-	char *at;
-
-	if (X509_digest(certificate, EVP_sha1(), digest, &length) != 1)
-		return false;
-	at = arena_take_bytes(arena, (size_t)length * 2);
-	if (at == NULL)
-		return false;
-	*text = span_make(at, (size_t)length * 2);
-	for (unsigned i = 0; i < length; i++) {
-		*at++ = digits[digest[i] >> 4];
-		*at++ = digits[digest[i] & 15];
-	}
-	return true;
-}
-
 bool tls_peer_read(const struct transport *transport, struct arena *arena, struct tls_peer *peer)
 {
 	X509 *certificate = certificate_of(transport);
@@ -139,11 +89,7 @@ bool tls_peer_read(const struct transport *transport, struct arena *arena, struc
 		return false;
 	is_read = write_pem(certificate, arena, &peer->pem) &&
 		  write_name(X509_get_subject_name(certificate), arena, &peer->subject) &&
-		  write_name(X509_get_issuer_name(certificate), arena, &peer->issuer) &&
-		  write_common_name(X509_get_subject_name(certificate), arena,
-				    &peer->common_name) &&
-		  write_serial(certificate, arena, &peer->serial) &&
-		  write_fingerprint(certificate, arena, &peer->fingerprint);
+		  write_name(X509_get_issuer_name(certificate), arena, &peer->issuer);
 	ERR_clear_error();
 	return is_read;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The certificate that the peer showed, in the forms that headers and logs want. */
+/* The certificate that the peer showed, in the forms that headers want. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,11 +20,8 @@ const char *tls_peer_failure(const struct transport *transport);
 
 struct tls_peer {
 	struct span pem;
-	struct span subject;     /* RFC 2253: "CN=ann,O=shop"; bytes beyond ASCII are escaped */
-	struct span issuer;      /* likewise */
-	struct span common_name; /* the first of the subject, UTF-8; empty: there is none */
-	struct span serial;      /* hex, upper case */
-	struct span fingerprint; /* SHA-1 of the certificate, hex, lower case */
+	struct span subject; /* RFC 2253: "CN=ann,O=shop"; bytes beyond ASCII are escaped */
+	struct span issuer;  /* likewise */
 };
 
 /* All text lies in the arena. False: there is no certificate, or no room. */

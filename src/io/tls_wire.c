@@ -32,6 +32,7 @@ struct tls_unsent {
 };
 
 static struct tls *at_work;
+static size_t received; /* by the connection at work, in this call */
 
 /* What the connection at work has to send; empty between calls. */
 static struct {
@@ -43,6 +44,7 @@ void tls_wire_enter(struct tls *tls)
 {
 	BUG_ON(outbox.length > 0);
 	at_work = tls;
+	received = 0;
 	/* who finds a reason in the queue must know that it is of the call that comes */
 	if (ERR_peek_error() != 0)
 		ERR_clear_error();
@@ -189,9 +191,17 @@ static int on_received(struct tls *tls, size_t got, size_t room)
 	/* as in transport_read: the queue is empty, unless its end has been announced */
 	if (got < room && !tls->transport->peer_done)
 		tls->can_receive = false;
+	received += got;
 	if (tls->context == NULL)
 		tls->hello_bytes += (uint32_t)got;
 	return (int)got;
+}
+
+/* There will be no edge for what is left in the kernel: it is repeated. */
+static void leave_rest(struct tls *tls)
+{
+	tls->can_receive = false;
+	loop_defer(tls->loop, &tls->rest);
 }
 
 static int on_read(BIO *bio, char *bytes, int room)
@@ -200,10 +210,12 @@ static int on_read(BIO *bio, char *bytes, int room)
 	ssize_t got;
 
 	BIO_clear_retry_flags(bio);
-	if (is_hello_too_long(tls)) {
+	if (is_hello_too_long(tls))
 		tls->failure = "client hello too long";
+	if (tls->failure != NULL)
 		return -1;
-	}
+	if (tls->can_receive && received >= TLS_WIRE_SHARE)
+		leave_rest(tls);
 	if (!tls->can_receive) {
 		BIO_set_retry_read(bio);
 		return -1;

@@ -22,10 +22,15 @@ struct tls;
 /* Records of 16 KiB that one call of tls_write may fill. */
 enum { TLS_WIRE_RECORDS = 4 };
 
+/* libssl comes back with data or for want of bytes. Records without any, such as tickets, would keep it for as long as
+ * they come, and everybody else waiting. More than a transport's user reads at once. */
+enum { TLS_WIRE_SHARE = 256 * 1024 };
+
 /* Puts the connection's SSL on its socket. */
 void tls_wire_attach(struct tls *tls);
 
-/* This connection is at work: libssl may be called for it. Its queue of reasons is empty. */
+/* This connection is at work: libssl may be called for it. Its queue of reasons is empty. Until the next call it gets
+ * no more than TLS_WIRE_SHARE bytes and one read; then it is told that nothing has come, and tls->rest is due. */
 void tls_wire_enter(struct tls *tls);
 
 /* Sends what was gathered, behind what is unsent; what the kernel does not take becomes unsent. False: nothing can

@@ -248,6 +248,11 @@ bool transport_has_news(struct transport *transport)
 	return socket_has_news(transport->source.fd);
 }
 
+bool transport_has_begun(const struct transport *transport)
+{
+	return transport->tls != NULL && tls_has_begun(transport->tls);
+}
+
 bool transport_is_cut(const struct transport *transport)
 {
 	return transport->tls != NULL && transport->tls->is_cut;

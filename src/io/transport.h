@@ -105,12 +105,16 @@ ssize_t transport_splice_to(struct transport *transport, struct pipe *pipe);
 void transport_finish(struct transport *transport);
 
 /* Whether bytes or an end arrived that nobody asked for: a look at the kernel. For idle connections. What TLS has to
- * say to itself is no news; a handshake under way is. */
+ * say to itself is no news. In a handshake news is what has come and was not looked at yet: a peer that leaves us
+ * waiting for the next step has none. */
 bool transport_has_news(struct transport *transport);
 
 /*
  * Of TLS
  */
+
+/* The first bytes of a handshake have come, and its end has not: a request may follow. */
+bool transport_has_begun(const struct transport *transport);
 
 /* The peer's stream ended without its saying so. */
 bool transport_is_cut(const struct transport *transport);

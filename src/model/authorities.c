@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/authorities.h"
 
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+
+#include "base/pem.h"
 
 /* A handshake looks at each of them. */
 enum { CERTIFICATES_MAX = 100, BYTES_MAX = 256 * 1024 };
@@ -14,22 +15,6 @@ void authorities_fini(struct authorities *authorities)
 	buf_fini(&authorities->certificates);
 	buf_fini(&authorities->revoked);
 	*authorities = (struct authorities){0};
-}
-
-static BIO *open_bytes(struct span bytes)
-{
-	return bytes.len == 0 || bytes.len > INT_MAX ? NULL
-						     : BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
-}
-
-/* Nobody can type a passphrase. */
-static int no_passphrase(char *into, int size, int is_writing, void *owner)
-{
-	(void)into;
-	(void)size;
-	(void)is_writing;
-	(void)owner;
-	return -1;
 }
 
 /* Takes what libcrypto allocated. */
@@ -60,23 +45,15 @@ static int add_revoked(struct buf *list, X509_CRL *revoked)
 	return add_der(list, der, length);
 }
 
-/* Whether the text ended where the last block did, and not with one that cannot be read. */
-static bool is_at_end(void)
-{
-	unsigned long error = ERR_peek_last_error();
-
-	return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-}
-
 static int read_certificates(struct buf *list, struct span pem, struct error *err)
 {
-	BIO *bytes = open_bytes(pem);
+	BIO *bytes = pem_open(pem);
 	X509 *next;
 	int count = 0;
 	bool is_whole = true;
 
 	while (bytes != NULL && is_whole && list->len <= BYTES_MAX && count <= CERTIFICATES_MAX &&
-	       (next = PEM_read_bio_X509(bytes, NULL, no_passphrase, NULL)) != NULL) {
+	       (next = PEM_read_bio_X509(bytes, NULL, pem_no_passphrase, NULL)) != NULL) {
 		is_whole = add_certificate(list, next) == 0;
 		count++;
 	}
@@ -88,22 +65,22 @@ static int read_certificates(struct buf *list, struct span pem, struct error *er
 	if (count == 0)
 		return error_set(err, "ca.crt holds no certificate in PEM form");
 	/* half of the authorities is not what was meant */
-	return is_whole && is_at_end() ? 0
-				       : error_set(err, "ca.crt holds something that is no "
-							"certificate in PEM form");
+	return is_whole && pem_is_at_end() ? 0
+					   : error_set(err, "ca.crt holds something that is no "
+							    "certificate in PEM form");
 }
 
 static int read_revoked(struct buf *list, struct span pem, struct error *err)
 {
-	BIO *bytes = open_bytes(pem);
+	BIO *bytes = pem_open(pem);
 	X509_CRL *next;
 	bool is_whole = true;
 
 	while (bytes != NULL && is_whole &&
-	       (next = PEM_read_bio_X509_CRL(bytes, NULL, no_passphrase, NULL)) != NULL)
+	       (next = PEM_read_bio_X509_CRL(bytes, NULL, pem_no_passphrase, NULL)) != NULL)
 		is_whole = add_revoked(list, next) == 0;
 	BIO_free(bytes);
-	if (list->len == 0 || !is_whole || !is_at_end())
+	if (list->len == 0 || !is_whole || !pem_is_at_end())
 		return error_set(err, "ca.crl holds something that is no revocation list in PEM "
 				      "form");
 	return 0;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/dh_parameters.h"
 
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/pem.h"
+
 static EVP_PKEY *parse(struct span pem)
 {
-	BIO *bio = pem.len == 0 || pem.len > INT_MAX ? NULL
-						     : BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	BIO *bio = pem_open(pem);
 	EVP_PKEY *parameters = bio == NULL ? NULL : PEM_read_bio_Parameters(bio, NULL);
 
 	BIO_free(bio);

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/key_pair.h"
 
-#include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/provider.h>
 #include <openssl/sha.h>
+#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/pem.h"
 
 enum { CHAIN_MAX = 10, CHAIN_BYTES_MAX = 64 * 1024, NAMES_MAX = 1000 };
 enum { RSA_BITS_MIN = 2048, RSA_BITS_MAX = 4096 };
-enum { CURVE_NAME_MAX = 64, POINT_BYTES_MAX = 1 + 2 * 66 /* of P-521 */ };
+enum { KEY_NAME_MAX = 64, CURVE_NAME_MAX = 64, POINT_BYTES_MAX = 1 + 2 * 66 /* of P-521 */ };
 
 void key_pair_fini(struct key_pair *pair)
 {
@@ -24,22 +26,6 @@ void key_pair_fini(struct key_pair *pair)
 	buf_wipe(&pair->key);
 	buf_fini(&pair->names);
 	*pair = (struct key_pair){0};
-}
-
-/* Nobody can type a passphrase: a key that needs one is none. */
-static int no_passphrase(char *into, int size, int is_writing, void *owner)
-{
-	(void)into;
-	(void)size;
-	(void)is_writing;
-	(void)owner;
-	return -1;
-}
-
-static BIO *open_bytes(struct span bytes)
-{
-	return bytes.len == 0 || bytes.len > INT_MAX ? NULL
-						     : BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
 }
 
 /* A block of PEM text. */
@@ -93,120 +79,6 @@ static X509 *decode(const struct block *block)
 		return certificate;
 	X509_free(certificate);
 	return NULL;
-}
-
-/* Whether the bytes are a certificate. Thousands of Secrets share the same few intermediate ones: the last that were
- * right are known. */
-static bool is_sound(const struct block *block)
-{
-	enum { KNOWN = 64 };
-	static unsigned char known[KNOWN][SHA256_DIGEST_LENGTH];
-	static unsigned next;
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	X509 *certificate;
-
-	SHA256(block->bytes, (size_t)block->length, digest);
-	for (unsigned i = 0; i < KNOWN; i++)
-		if (memcmp(known[i], digest, sizeof(digest)) == 0)
-			return true;
-	certificate = decode(block);
-	if (certificate == NULL)
-		return false;
-	X509_free(certificate);
-	memcpy(known[next++ % KNOWN], digest, sizeof(digest));
-	return true;
-}
-
-/* Appends the certificate; the first is the leaf. */
-static int take_certificate(struct key_pair *pair, const struct block *block, int count,
-			    X509 **leaf, struct error *err)
-{
-	if (count == 1)
-		*leaf = decode(block);
-	if (count == 1 ? *leaf == NULL : !is_sound(block))
-		return error_set(err, "certificate %d of tls.crt is none that can be read", count);
-	buf_add(&pair->chain, span_make((const char *)block->bytes, (size_t)block->length));
-	if (count <= CHAIN_MAX && pair->chain.len <= CHAIN_BYTES_MAX)
-		return 0;
-	return error_set(err, "tls.crt has more than the %d certificates or %d bytes allowed",
-			 CHAIN_MAX, CHAIN_BYTES_MAX);
-}
-
-/* The certificate itself, or NULL with the reason. */
-static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *err)
-{
-	BIO *text = open_bytes(pem);
-	X509 *leaf = NULL;
-	struct block block;
-	int count = 0;
-	int result = 0;
-
-	while (result == 0 && text != NULL && next_block(text, &block)) {
-		if (is_certificate(&block))
-			result = take_certificate(pair, &block, ++count, &leaf, err);
-		free_block(&block);
-	}
-	BIO_free(text);
-	if (count == 0)
-		error_set(err, "tls.crt holds no certificate in PEM form");
-	if (result == 0)
-		return leaf;
-	X509_free(leaf);
-	return NULL;
-}
-
-static bool is_curve(EVP_PKEY *key)
-{
-	static const char *const curves[] = {"prime256v1", "P-256",     "secp384r1",
-					     "P-384",      "secp521r1", "P-521"};
-	char name[CURVE_NAME_MAX];
-	size_t length;
-
-	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &length) != 1)
-		return false;
-	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
-		if (strcmp(name, curves[i]) == 0)
-			return true;
-	return false;
-}
-
-/* Other keys let a tenant burn a core with handshakes, or protect nobody (security spec, K5). */
-static int judge_key(struct key_pair *pair, EVP_PKEY *key, struct error *err)
-{
-	int bits = EVP_PKEY_get_bits(key);
-
-	pair->kind = KEY_PAIR_ECDSA;
-	switch (EVP_PKEY_get_base_id(key)) {
-	case EVP_PKEY_RSA:
-		pair->kind = KEY_PAIR_RSA;
-		if (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
-			return 0;
-		return error_set(err, "tls.key is an RSA key of %d bits; %d to %d are accepted",
-				 bits, RSA_BITS_MIN, RSA_BITS_MAX);
-	case EVP_PKEY_EC:
-		if (is_curve(key))
-			return 0;
-		return error_set(err, "tls.key is on a curve other than P-256, P-384 and P-521");
-	case EVP_PKEY_ED25519:
-		return 0;
-	default:
-		return error_set(err, "tls.key is neither RSA, ECDSA nor Ed25519");
-	}
-}
-
-static int write_key(struct key_pair *pair, EVP_PKEY *key)
-{
-	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
-	unsigned char *der = NULL;
-	int length = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
-
-	PKCS8_PRIV_KEY_INFO_free(info);
-	if (length <= 0)
-		return -1;
-	buf_reserve(&pair->key, (size_t)length);
-	buf_add(&pair->key, span_make((const char *)der, (size_t)length));
-	OPENSSL_clear_free(der, (size_t)length);
-	return 0;
 }
 
 /*
@@ -292,6 +164,207 @@ static EVP_PKEY *public_key(const X509 *certificate)
 	return key;
 }
 
+/*
+ * Certificates
+ */
+
+/* Bits of security that libssl asks of each certificate that it shows: of the system's level, which workers have too
+ * (SSL_CTX_set_security_level(3)). */
+static int bits_required(void)
+{
+	static const int bits_by_level[] = {0, 80, 112, 128, 192, 256};
+	static int bits = -1;
+	SSL_CTX *ssl_ctx;
+	int level;
+
+	if (bits != -1)
+		return bits;
+	ssl_ctx = SSL_CTX_new(TLS_method());
+	BUG_ON(ssl_ctx == NULL);
+	level = SSL_CTX_get_security_level(ssl_ctx);
+	SSL_CTX_free(ssl_ctx);
+	bits = bits_by_level[level < 0 ? 0 : level > 5 ? 5 : level];
+	return bits;
+}
+
+/* Nobody looks at the signature of such a one. It takes its key to know, and so a library that has algorithms. */
+static bool signs_itself(const struct block *block)
+{
+	const unsigned char *at = block->bytes;
+	X509 *certificate = d2i_X509(NULL, &at, block->length);
+	bool result = certificate != NULL &&
+		      (X509_get_extension_flags(certificate) & EXFLAG_SS) != 0;
+
+	X509_free(certificate);
+	return result;
+}
+
+static int judge_signature(X509 *certificate, const struct block *block, int number,
+			   struct error *err)
+{
+	int bits;
+
+	if (X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) != 1)
+		bits = -1;
+	if (bits >= bits_required() || signs_itself(block))
+		return 0;
+	return error_set(err, "certificate %d of tls.crt is signed by %s, which is too weak",
+			 number, OBJ_nid2ln(X509_get_signature_nid(certificate)));
+}
+
+static int judge_strength(const EVP_PKEY *key, const char *whose, struct error *err)
+{
+	int bits = key == NULL ? -1 : EVP_PKEY_get_security_bits(key);
+
+	if (bits >= bits_required())
+		return 0;
+	return error_set(err, "%s is too weak: %d bits of security where %d are required", whose,
+			 bits < 0 ? 0 : bits, bits_required());
+}
+
+/* Of a certificate behind the first. */
+static int judge_certificate(const struct block *block, int number, struct error *err)
+{
+	X509 *certificate = decode(block);
+	EVP_PKEY *key = certificate == NULL ? NULL : public_key(certificate);
+	char whose[KEY_NAME_MAX];
+	int result;
+
+	snprintf(whose, sizeof(whose), "the key of certificate %d of tls.crt", number);
+	if (certificate == NULL)
+		result = error_set(err, "certificate %d of tls.crt is none that can be read",
+				   number);
+	else
+		result = judge_strength(key, whose, err);
+	if (result == 0)
+		result = judge_signature(certificate, block, number, err);
+	EVP_PKEY_free(key);
+	X509_free(certificate);
+	return result;
+}
+
+/* The same. Thousands of Secrets share the same few intermediate ones: the last that were right are known. */
+static int judge_known(const struct block *block, int number, struct error *err)
+{
+	enum { KNOWN = 64 };
+	static unsigned char known[KNOWN][SHA256_DIGEST_LENGTH];
+	static unsigned next;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+
+	SHA256(block->bytes, (size_t)block->length, digest);
+	for (unsigned i = 0; i < KNOWN; i++)
+		if (memcmp(known[i], digest, sizeof(digest)) == 0)
+			return 0;
+	if (judge_certificate(block, number, err) == -1)
+		return -1;
+	memcpy(known[next++ % KNOWN], digest, sizeof(digest));
+	return 0;
+}
+
+static X509 *take_leaf(const struct block *block, struct error *err)
+{
+	X509 *leaf = decode(block);
+
+	if (leaf == NULL)
+		error_set(err, "certificate 1 of tls.crt is none that can be read");
+	else if (judge_signature(leaf, block, 1, err) == 0)
+		return leaf;
+	X509_free(leaf);
+	return NULL;
+}
+
+/* Appends the certificate; the first is the leaf. */
+static int take_certificate(struct key_pair *pair, const struct block *block, int count,
+			    X509 **leaf, struct error *err)
+{
+	if (count == 1)
+		*leaf = take_leaf(block, err);
+	if (count == 1 ? *leaf == NULL : judge_known(block, count, err) == -1)
+		return -1;
+	buf_add(&pair->chain, span_make((const char *)block->bytes, (size_t)block->length));
+	if (count <= CHAIN_MAX && pair->chain.len <= CHAIN_BYTES_MAX)
+		return 0;
+	return error_set(err, "tls.crt has more than the %d certificates or %d bytes allowed",
+			 CHAIN_MAX, CHAIN_BYTES_MAX);
+}
+
+/* The certificate itself, or NULL with the reason. */
+static X509 *read_chain(struct key_pair *pair, struct span pem, struct error *err)
+{
+	BIO *text = pem_open(pem);
+	X509 *leaf = NULL;
+	struct block block;
+	int count = 0;
+	int result = 0;
+
+	while (result == 0 && text != NULL && next_block(text, &block)) {
+		if (is_certificate(&block))
+			result = take_certificate(pair, &block, ++count, &leaf, err);
+		free_block(&block);
+	}
+	BIO_free(text);
+	if (count == 0)
+		error_set(err, "tls.crt holds no certificate in PEM form");
+	if (result == 0)
+		return leaf;
+	X509_free(leaf);
+	return NULL;
+}
+
+static bool is_curve(EVP_PKEY *key)
+{
+	static const char *const curves[] = {"prime256v1", "P-256",     "secp384r1",
+					     "P-384",      "secp521r1", "P-521"};
+	char name[CURVE_NAME_MAX];
+	size_t length;
+
+	if (EVP_PKEY_get_group_name(key, name, sizeof(name), &length) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++)
+		if (strcmp(name, curves[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Other keys let a tenant burn a core with handshakes, or protect nobody (security spec, K5). */
+static int judge_key(struct key_pair *pair, EVP_PKEY *key, struct error *err)
+{
+	int bits = EVP_PKEY_get_bits(key);
+
+	pair->kind = KEY_PAIR_ECDSA;
+	switch (EVP_PKEY_get_base_id(key)) {
+	case EVP_PKEY_RSA:
+		pair->kind = KEY_PAIR_RSA;
+		if (bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX)
+			return 0;
+		return error_set(err, "tls.key is an RSA key of %d bits; %d to %d are accepted",
+				 bits, RSA_BITS_MIN, RSA_BITS_MAX);
+	case EVP_PKEY_EC:
+		if (is_curve(key))
+			return 0;
+		return error_set(err, "tls.key is on a curve other than P-256, P-384 and P-521");
+	case EVP_PKEY_ED25519:
+		return 0;
+	default:
+		return error_set(err, "tls.key is neither RSA, ECDSA nor Ed25519");
+	}
+}
+
+static int write_key(struct key_pair *pair, EVP_PKEY *key)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	unsigned char *der = NULL;
+	int length = info == NULL ? -1 : i2d_PKCS8_PRIV_KEY_INFO(info, &der);
+
+	PKCS8_PRIV_KEY_INFO_free(info);
+	if (length <= 0)
+		return -1;
+	buf_reserve(&pair->key, (size_t)length);
+	buf_add(&pair->key, span_make((const char *)der, (size_t)length));
+	OPENSSL_clear_free(der, (size_t)length);
+	return 0;
+}
+
 /* The curve that the certificate names; NID_undef: its key is none of ECDSA, or describes a curve of its own. */
 static int named_curve(const X509_ALGOR *algorithm)
 {
@@ -343,9 +416,9 @@ static bool is_key_of(const X509 *certificate, const EVP_PKEY *key)
 /* A key in another form, or of another kind. */
 static EVP_PKEY *read_other_key(struct span pem)
 {
-	BIO *text = open_bytes(pem);
+	BIO *text = pem_open(pem);
 	EVP_PKEY *key = text == NULL ? NULL
-				     : PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL);
+				     : PEM_read_bio_PrivateKey(text, NULL, pem_no_passphrase, NULL);
 
 	BIO_free(text);
 	return key;
@@ -354,7 +427,7 @@ static EVP_PKEY *read_other_key(struct span pem)
 /* The key, and its bytes where they are in the form that workers read. */
 static EVP_PKEY *read_pem_key(struct key_pair *pair, struct span pem)
 {
-	BIO *text = open_bytes(pem);
+	BIO *text = pem_open(pem);
 	EVP_PKEY *key = NULL;
 	struct block block;
 
@@ -380,7 +453,7 @@ static int read_key(struct key_pair *pair, struct span pem, X509 *leaf, struct e
 	if (key == NULL)
 		return error_set(err,
 				 "tls.key holds no private key in PEM form without passphrase");
-	if (judge_key(pair, key, err) == 0) {
+	if (judge_key(pair, key, err) == 0 && judge_strength(key, "tls.key", err) == 0) {
 		if (!is_key_of(leaf, key))
 			error_set(err,
 				  "tls.key is not the key of the first certificate of tls.crt");

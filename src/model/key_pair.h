@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a Secret with a certificate holds: read, judged, and brought into the form in which workers decode it
- * (compat spec, 17.4; security spec, K3 and K5). Private to model/.
+ * (compat spec, 17.4; security spec, K3 and K5). What libssl would refuse at its level of security is refused here,
+ * where it can be told whose it is. Private to model/.
  */
 #pragma once
 

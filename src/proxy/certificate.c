@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/certificate.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct decoded {
 	struct map_entry by_key;
 	struct list used; /* the one used last comes last */
 	struct certificate_key key;
-	struct tls_context *context;
+	struct tls_context *context; /* NULL: they cannot be used, and that was told */
 };
 
 struct certificate_store {
@@ -87,7 +88,26 @@ void certificate_store_on_routes(struct certificate_store *store)
 	store->settings_hash = hash;
 }
 
-void certificate_store_on_certificates(struct certificate_store *store)
+static bool is_in_effect(const struct certificate_store *store, const struct certificate_key *key)
+{
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		if (!certificates_hold(&store->worker->tables.certificates, key->ids[kind],
+				       key->digests[kind]))
+			return false;
+	return true;
+}
+
+static void drop_replaced(struct certificate_store *store)
+{
+	list_for_each_safe (link, &store->used) {
+		struct decoded *decoded = container_of(link, struct decoded, used);
+
+		if (!is_in_effect(store, &decoded->key))
+			drop(store, decoded);
+	}
+}
+
+static void set_ticket_keys(struct certificate_store *store)
 {
 	const struct certificates *shard = &store->worker->tables.certificates.at[0]->certificates;
 	struct tls_ticket_key keys[TICKET_KEYS_MAX];
@@ -99,6 +119,12 @@ void certificate_store_on_certificates(struct certificate_store *store)
 	}
 	tls_server_set_ticket_keys(store->server, keys, shard->ticket_count);
 	explicit_bzero(keys, sizeof(keys));
+}
+
+void certificate_store_on_certificates(struct certificate_store *store)
+{
+	set_ticket_keys(store);
+	drop_replaced(store);
 }
 
 /* A ticket resumes with the same certificates under the same settings alone (security spec, T5). */
@@ -220,8 +246,8 @@ static struct tls_context *decode(const struct certificate_store *store,
 	return tls_context_new_server(&settings, err);
 }
 
-static struct tls_context *keep(struct certificate_store *store, const struct certificate_key *key,
-				struct tls_context *context)
+static void keep(struct certificate_store *store, const struct certificate_key *key,
+		 struct tls_context *context)
 {
 	struct decoded *decoded = memory_new(sizeof(*decoded));
 
@@ -232,6 +258,22 @@ static struct tls_context *keep(struct certificate_store *store, const struct ce
 	decoded->by_key.key = span_make((const char *)&decoded->key, sizeof(decoded->key));
 	map_add(&store->by_key, &decoded->by_key);
 	list_add_last(&store->used, &decoded->used);
+}
+
+/* What cannot be used is kept too, so that it is tried and told once; but memory may be there soon. */
+static struct tls_context *add(struct certificate_store *store, const struct host_match *host,
+			       const struct certificate_match *found,
+			       const struct certificate_key *key)
+{
+	struct error err;
+	struct tls_context *context = decode(store, host, found, key, &err);
+	bool lacks_memory = context == NULL && errno == ENOMEM;
+
+	if (context == NULL)
+		log_error("a certificate cannot be used", "reason=\"%s\"",
+			  log_quote(span_from(err.text)));
+	if (!lacks_memory)
+		keep(store, key, context);
 	return context;
 }
 
@@ -242,9 +284,7 @@ static struct tls_context *get(struct certificate_store *store, const struct hos
 {
 	struct certificate_key key = {0};
 	struct tls_terms terms;
-	struct tls_context *context;
 	struct map_entry *entry;
-	struct error err;
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		if (found[kind].record == NULL)
@@ -263,11 +303,7 @@ static struct tls_context *get(struct certificate_store *store, const struct hos
 		list_add_last(&store->used, &decoded->used);
 		return decoded->context;
 	}
-	context = decode(store, host, found, &key, &err);
-	if (context != NULL)
-		return keep(store, &key, context);
-	log_error("a certificate cannot be used", "reason=\"%s\"", log_quote(span_from(err.text)));
-	return NULL;
+	return add(store, host, found, &key);
 }
 
 /* Those of a host that are in the table; whether there is any. */

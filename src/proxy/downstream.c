@@ -13,8 +13,8 @@
 /* Security spec, 7.1. */
 enum { LINGER_MS = 2000, LINGER_KIB = 64 };
 
-/* How many idle clients are asked for news until one of them is given up; those that have some are no longer idle by
- * the end of the turn. */
+/* How many idle clients are asked for news until one of them is given up. Those that have some are no longer idle by
+ * the end of the turn, but for handshakes in line: a few turns later they have none left. */
 enum { GIVE_UP_LOOKS = 64 };
 
 static void on_ready(struct loop_source *source, uint32_t events);
@@ -186,7 +186,7 @@ bool downstream_give_up(struct worker *worker)
 	list_for_each (link, &worker->clients[DOWNSTREAM_IDLE]) {
 		struct downstream *downstream = container_of(link, struct downstream, link);
 
-		/* a request that has come is still answered */
+		/* a request that has come is still answered; a handshake that waits for the client is none */
 		if (!transport_has_news(&downstream->transport)) {
 			close_idle(downstream);
 			return true;
@@ -197,13 +197,19 @@ bool downstream_give_up(struct worker *worker)
 	return give_up_opening(worker);
 }
 
+/* Nothing has come of a request, and nothing of a handshake that one would follow. */
+static bool has_nothing_to_say(struct downstream *downstream)
+{
+	return (downstream->state == DOWNSTREAM_IDLE || downstream->state == DOWNSTREAM_OPENING) &&
+	       !transport_has_begun(&downstream->transport) &&
+	       !transport_has_news(&downstream->transport);
+}
+
 void downstream_drain(struct downstream *downstream)
 {
 	if (downstream->h2 != NULL)
 		downstream_h2_drain(downstream);
-	else if ((downstream->state == DOWNSTREAM_IDLE ||
-		  downstream->state == DOWNSTREAM_OPENING) &&
-		 !transport_has_news(&downstream->transport))
+	else if (has_nothing_to_say(downstream))
 		downstream_close(downstream);
 }
 

@@ -68,7 +68,8 @@ void downstream_open(const struct listener *listener, int fd, const struct ip_po
 /* At once. No exchange is in progress, and HTTP/2 has been stopped. */
 void downstream_close(struct downstream *downstream);
 
-/* Closes the client that has been idle longest and has said nothing meanwhile. False: there is none. */
+/* Closes the client that has been idle longest, or longest in a handshake, and has said nothing meanwhile. False:
+ * there is none. */
 bool downstream_give_up(struct worker *worker);
 
 /* Whatever it is doing ends now: the worker stops. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxy/upstream_tls.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -28,6 +29,8 @@ struct kept {
 	struct map_entry by_key;
 	struct list used; /* the one used last comes last */
 	struct context_key key;
+	struct certificate_id certificate; /* whose digests are in the key */
+	struct certificate_id authorities;
 	struct tls_context *context; /* NULL: it could not be made, and was told */
 };
 
@@ -63,6 +66,22 @@ void upstream_tls_store_free(struct upstream_tls_store *store)
 		drop(store, container_of(link, struct kept, used));
 	map_fini(&store->by_key);
 	free(store);
+}
+
+static bool is_in_effect(const struct upstream_tls_store *store, const struct kept *kept)
+{
+	return certificates_hold(store->certificates, kept->certificate, kept->key.certificate) &&
+	       certificates_hold(store->certificates, kept->authorities, kept->key.authorities);
+}
+
+void upstream_tls_on_certificates(struct upstream_tls_store *store)
+{
+	list_for_each_safe (link, &store->used) {
+		struct kept *kept = container_of(link, struct kept, used);
+
+		if (!is_in_effect(store, kept))
+			drop(store, kept);
+	}
 }
 
 /* False: it is named and not there. */
@@ -158,13 +177,15 @@ static struct tls_context *make(const struct upstream_match *match, const struct
 }
 
 static struct kept *keep(struct upstream_tls_store *store, const struct context_key *key,
-			 struct tls_context *context)
+			 const struct upstream_tls *tls, struct tls_context *context)
 {
 	struct kept *kept = memory_new(sizeof(*kept));
 
 	while (store->by_key.count >= UPSTREAM_TLS_CONTEXTS_MAX)
 		drop(store, container_of(list_first(&store->used), struct kept, used));
 	kept->key = *key;
+	kept->certificate = tls->certificate;
+	kept->authorities = tls->authorities;
 	kept->context = context;
 	kept->by_key.key = span_make((const char *)&kept->key, sizeof(kept->key));
 	map_add(&store->by_key, &kept->by_key);
@@ -172,19 +193,20 @@ static struct kept *keep(struct upstream_tls_store *store, const struct context_
 	return kept;
 }
 
-/* One that cannot be made is kept too: it is told once. */
+/* One that cannot be made is kept too: it is told once. NULL: there was no memory, and soon there may be some. */
 static struct kept *add(struct upstream_tls_store *store, const struct upstream_match *match,
 			const struct upstream_tls *tls, const struct named *named,
 			const struct context_key *key)
 {
 	struct error err;
 	struct tls_context *context = make(match, tls, named, &err);
+	bool lacks_memory = context == NULL && errno == ENOMEM;
 	struct span name = endpoints_text(match->endpoints, match->upstream->name);
 
 	if (context == NULL)
 		log_error("TLS with endpoints cannot be set up", "upstream=\"%.*s\" reason=\"%s\"",
 			  (int)name.len, name.ptr, log_quote(span_from(err.text)));
-	return keep(store, key, context);
+	return lacks_memory ? NULL : keep(store, key, tls, context);
 }
 
 static struct kept *get(struct upstream_tls_store *store, const struct upstream_match *match,
@@ -207,6 +229,7 @@ bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_m
 		       struct upstream_way *way)
 {
 	const struct upstream_tls *tls;
+	const struct kept *kept;
 	struct named named;
 
 	*way = (struct upstream_way){.protocol = (enum upstream_protocol)match->upstream->protocol};
@@ -216,6 +239,9 @@ bool upstream_tls_find(struct upstream_tls_store *store, const struct upstream_m
 	if (!find(store, tls->certificate, &named.certificate) ||
 	    !find(store, tls->authorities, &named.authorities))
 		return false;
-	way->tls = get(store, match, tls, &named)->context;
+	kept = get(store, match, tls, &named);
+	if (kept == NULL)
+		return false;
+	way->tls = kept->context;
 	return way->tls != NULL;
 }

@@ -183,8 +183,10 @@ static void apply_segments(struct worker *worker)
 	tables_commit(&worker->tables);
 	if (worker->tables.routes.count > 0)
 		certificate_store_on_routes(worker->certificates);
-	if (worker->tables.certificates.count > 0)
+	if (worker->prepared[TABLE_CERTIFICATES] != 0) {
 		certificate_store_on_certificates(worker->certificates);
+		upstream_tls_on_certificates(worker->upstream_tls);
+	}
 	count_tables(worker);
 	for (unsigned kind = 0; kind < TABLE_KIND_COUNT; kind++) {
 		if (worker->prepared[kind] == 0)

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bug.h"
 #include "base/memory.h"
@@ -343,4 +344,14 @@ struct certificate_match certificates_find(const struct shards *certificates,
 			high = middle;
 	}
 	return (struct certificate_match){0};
+}
+
+bool certificates_hold(const struct shards *certificates, struct certificate_id id,
+		       const uint8_t digest[static 32])
+{
+	const struct certificate_record *record = certificates_find(certificates, id).record;
+
+	if (certificate_id_is_none(id))
+		return true;
+	return record != NULL && memcmp(record->digest, digest, sizeof(record->digest)) == 0;
 }

@@ -172,3 +172,7 @@ struct certificate_match {
 /* Nothing is found where nothing is in effect. */
 struct certificate_match certificates_find(const struct shards *certificates,
 					   struct certificate_id id);
+
+/* Whether a certificate is in effect still as it was with that digest. None always is. */
+bool certificates_hold(const struct shards *certificates, struct certificate_id id,
+		       const uint8_t digest[static 32]);

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import threading
 
 import pytest
@@ -143,6 +144,22 @@ def test_a_client_that_idles_makes_room_at_the_limit_of_connections(make_ingot, 
 
     assert clients[0].is_closed()
     assert not any(client.has_news() for client in clients[1:])
+
+
+def test_a_client_that_says_nothing_makes_room_on_the_port_of_tls_too(make_ingot, pod):
+    ingot = limited(make_ingot(tls=True), 160)      # a worker takes 16 connections then, the least
+    ingot.serve(ingress(HOST, to=[pod]))
+    hello, hello_sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(hello, hello_sent, server_hostname=HOST).do_handshake()
+    silent = [socket.create_connection(("127.0.0.1", ingot.https_port), 5) for _ in range(16)]
+    silent[0].sendall(hello_sent.read())
+    assert silent[0].recv(1)        # its handshake has begun, and waits for the client
+
+    assert ingot.connect().request("/", HOST).status == 200
+
+    assert Connection.over(silent[0]).reader.rest() is not None     # its end, long before the time of handshakes is over
+    assert ingot.metrics().sum("ingot_downstream_connections_refused_total") == 0
 
 
 def test_a_log_that_nobody_reads_costs_lines_and_no_request(make_ingot, pod, place):

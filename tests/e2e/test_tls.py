@@ -13,9 +13,9 @@ import subprocess
 
 import pytest
 
-from world import http2, process
+from world import early_data, http2, process
 from world.backend import plain
-from world.certificates import Certificate, secret
+from world.certificates import Authority, Certificate, secret
 from world.client import Connection, request_bytes
 from world.objects import config_map, ingress, ingress_only, path_rule, backend_of
 from world.wait import eventually
@@ -164,6 +164,28 @@ def test_a_renewed_certificate_serves_and_drops_nobody(ingot, pod):
         get(ingot, "shop.example", authority=first)
 
 
+def private_number(certificate):
+    """Of an ECDSA key, as libcrypto keeps it: the lowest byte first."""
+    text = subprocess.run(["openssl", "ec", "-noout", "-text"], input=certificate.key.encode(),
+                          capture_output=True, check=True).stdout.decode()
+    digits = re.search(r"priv:\s*((?:[0-9a-f]{2}[:\s]*)+)pub", text).group(1)
+    return bytes.fromhex(re.sub(r"[^0-9a-f]", "", digits))[::-1]
+
+
+def test_a_replaced_key_is_in_no_workers_memory(ingot, pod):
+    first, second = Certificate("shop.example"), Certificate("shop.example")
+    number = private_number(first)
+    ingot.serve(secret("shop-tls", first), shop(pod))
+    (worker,) = ingot.worker_pids
+    assert get(ingot, "shop.example", authority=first).status == 200
+    assert process.remembers(worker, number)
+
+    ingot.apply(secret("shop-tls", second))
+
+    eventually(lambda: not process.remembers(worker, number))
+    assert get(ingot, "shop.example", authority=second).status == 200
+
+
 def test_a_bad_secret_leaves_the_last_good_certificate(ingot, pod):
     good = Certificate("shop.example")
     ingot.serve(secret("shop-tls", good), shop(pod))
@@ -187,6 +209,28 @@ def test_a_secret_that_cannot_be_used_is_named_with_the_reason(ingot, pod, data,
     assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
     assert "IGT1402" in ingot.said()
     assert reason in ingot.said()
+
+
+def test_a_certificate_that_nobody_would_trust_is_refused_where_it_is_read(ingot, pod):
+    weak = Authority().issue("shop.example", digest="sha1")
+    ingot.serve(secret("shop-tls", weak), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"ingress.local"}
+    assert re.search(r"IGT1402.*certificate 1 of tls.crt is signed by ecdsa-with-SHA1, which is too weak", ingot.said())
+    assert "a certificate cannot be used" not in ingot.said()
+
+
+EXPIRED = ("20200101000000Z", "20200201000000Z")
+
+
+def test_a_certificate_that_has_expired_is_served_with_a_warning(ingot, pod):
+    authority = Authority()
+    ingot.serve(secret("shop-tls", authority.issue("shop.example", days=EXPIRED)), shop(pod))
+
+    assert served_names(ingot, "shop.example")[0] == {"shop.example"}
+    with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+        get(ingot, "shop.example", authority=authority)
+    assert re.search(r"IGT1404.*expired; it is served, and clients refuse it", ingot.said())
 
 
 def test_a_missing_secret_is_reported_and_found_when_it_comes(ingot, pod):
@@ -798,6 +842,25 @@ def test_a_session_is_resumable_as_long_as_the_config_map_says(make_ingot, pod):
     ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
 
     assert ticket_of(ingot, "shop.example", old_context(AES128)).ticket_lifetime_hint == 7200
+
+
+def closing(target):
+    return f"GET {target} HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("more", [{}, {"ssl_early_data": "true"}])
+def test_early_data_is_never_accepted(make_ingot, pod, more):
+    ingot = make_ingot(tls=True, config={"ssl_session_tickets": "true", **more})
+    ingot.serve(secret("shop-tls", Certificate("shop.example")), shop(pod))
+    client = early_data.Client(("127.0.0.1", ingot.https_port), "shop.example")
+    client.exchange(closing("/first"))
+
+    answer, resumed, status = client.exchange(closing("/second"), early=closing("/early"))
+
+    assert status == early_data.REJECTED
+    assert resumed
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert [request.target for request in pod.requests] == ["/first", "/second"]
 
 
 def dh_secret(bits_group):

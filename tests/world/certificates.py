@@ -97,7 +97,7 @@ organizationalUnitName = optional
         # what stands between a certificate and the root
         self.chain = "" if parent is None else self.pem + parent.chain
 
-    def issue(self, *names, subject=None, extensions=(), days=None):
+    def issue(self, *names, subject=None, extensions=(), days=None, digest="sha256"):
         """names: DNS names, or "IP:…"; subject: "/CN=ann/O=shop"; days: (from, to) as openssl ca takes them."""
         subject = subject or f"/CN={names[0] if names else 'nobody'}"
         requested = list(extensions)
@@ -108,8 +108,8 @@ organizationalUnitName = optional
         openssl("req", "-new", *KEYS["ecdsa"], "-nodes", "-subj", subject, *added, "-keyout", "new.key",
                 "-out", "new.csr", place=self.place)
         time = ["-startdate", days[0], "-enddate", days[1]] if days else ["-days", 90]
-        openssl("ca", "-config", "config", "-batch", "-notext", "-preserveDN", *time, "-in", "new.csr",
-                "-out", "new.crt", place=self.place)
+        openssl("ca", "-config", "config", "-batch", "-notext", "-preserveDN", "-md", digest, *time,
+                "-in", "new.csr", "-out", "new.crt", place=self.place)
         return Issued((self.place / "new.crt").read_text(), (self.place / "new.key").read_text(),
                       self.chain)
 

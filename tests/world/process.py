@@ -54,6 +54,24 @@ def resident_bytes(pid):
     return status_bytes(pid, "VmRSS")
 
 
+@needs_insight
+def remembers(pid, needle):
+    """Whether these bytes lie anywhere in the memory of the process."""
+    largest = 256 << 20     # what is larger is room that a sanitizer has set aside
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            begin, end = (int(number, 16) for number in line.split()[0].split("-"))
+            if line.split()[1][0] != "r" or end - begin > largest or "[v" in line:
+                continue
+            try:
+                memory.seek(begin)
+                if needle in memory.read(end - begin):
+                    return True
+            except OSError:     # it has gone meanwhile
+                continue
+    return False
+
+
 def cpu_seconds(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -110,7 +110,8 @@ static X509 *new_certificate(const struct given_issuer *issuer, EVP_PKEY *key,
 	add_extension(certificate, signer, NID_basic_constraints,
 		      wanted->is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
 	add_names(certificate, signer, wanted);
-	assert_true(X509_sign(certificate, issuer == NULL ? key : issuer->key, EVP_sha256()) > 0);
+	assert_true(X509_sign(certificate, issuer == NULL ? key : issuer->key,
+			      wanted->by_sha1 ? EVP_sha1() : EVP_sha256()) > 0);
 	return certificate;
 }
 

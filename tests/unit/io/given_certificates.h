@@ -16,6 +16,7 @@ struct given_certificate {
 	int days_from; /* valid from now on, in days … */
 	int days_to;   /* … to then; 0: 10 */
 	bool is_authority;
+	bool by_sha1; /* its signature */
 };
 
 struct given_issuer;

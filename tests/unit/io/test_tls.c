@@ -7,18 +7,21 @@
 #include <openssl/err.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "given_tls.h"
 #include "io/socket.h"
+#include "io/tls_wire.h"
 
 static struct given_tls given;
 static struct tls_context *server;
 static struct tls_context *client;
 static uint32_t sends;
 static uint32_t receives;
+static size_t received_bytes;
 
 ssize_t __real_send(int fd, const void *bytes, size_t size, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags);
@@ -33,8 +36,11 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t size, int flags)
 
 ssize_t __wrap_recv(int fd, void *bytes, size_t size, int flags)
 {
+	ssize_t got = __real_recv(fd, bytes, size, flags);
+
 	receives++;
-	return __real_recv(fd, bytes, size, flags);
+	received_bytes += got > 0 ? (size_t)got : 0;
+	return got;
 }
 
 static int begin(void **state)
@@ -573,7 +579,6 @@ static void only_bytes_and_ends_are_news(void **state)
 	given.chosen = server;
 	given_tls_accept(&given);
 	given_raw_init(&raw, &given, NULL);
-	assert_true(transport_has_news(&given.server.transport));
 	assert_true(given_raw_shake(&raw, &given));
 	assert_false(transport_has_news(&given.server.transport));
 
@@ -588,6 +593,30 @@ static void only_bytes_and_ends_are_news(void **state)
 	assert_false(transport_has_news(&given.server.transport));
 	assert_int_equal(SSL_shutdown(raw.ssl), 0);
 	assert_true(transport_has_news(&given.server.transport));
+	given_raw_fini(&raw);
+}
+
+static void a_client_that_leaves_a_handshake_waiting_has_no_news(void **state)
+{
+	struct given_raw raw;
+
+	(void)state;
+	given.chosen = server;
+	given_tls_accept(&given);
+	given_raw_init(&raw, &given, NULL);
+	assert_false(transport_has_news(&given.server.transport));
+	assert_false(transport_has_begun(&given.server.transport));
+
+	/* its first message: in the kernel, in line, answered */
+	assert_int_equal(SSL_do_handshake(raw.ssl), -1);
+	assert_true(transport_has_news(&given.server.transport));
+	transport_note(&given.server.transport, EPOLLIN);
+	assert_true(transport_has_news(&given.server.transport));
+	run_turns(&given.loop, 2);
+	assert_false(transport_has_news(&given.server.transport));
+	assert_true(transport_has_begun(&given.server.transport));
+	assert_true(given_raw_shake(&raw, &given));
+	assert_false(transport_has_begun(&given.server.transport));
 	given_raw_fini(&raw);
 }
 
@@ -608,6 +637,133 @@ static void new_keys_may_be_asked_for_in_the_middle(void **state)
 		given_raw_expect(&raw, &given, "good day");
 	}
 	given_raw_fini(&raw);
+}
+
+/* Its keys that many times anew, all in one piece; then the server looks once. */
+static void flood_with_updates(struct given_raw *raw, int count)
+{
+	for (int i = 0; i < count; i++) {
+		assert_int_equal(SSL_key_update(raw->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+		assert_int_equal(SSL_do_handshake(raw->ssl), 1);
+	}
+	run_turns(&given.loop, 1);
+}
+
+static void a_flood_of_new_keys_ends_the_connection(void **state)
+{
+	struct given_raw raw;
+	char byte;
+
+	(void)state;
+	given.chosen = server;
+	given_tls_accept(&given);
+	given_raw_init(&raw, &given, NULL);
+	assert_true(given_raw_shake(&raw, &given));
+
+	flood_with_updates(&raw, 32);
+	assert_int_equal(transport_read(&given.server.transport, &byte, 1), TRANSPORT_AGAIN);
+	assert_null(transport_failure(&given.server.transport));
+	flood_with_updates(&raw, 1);
+	assert_int_equal(transport_read(&given.server.transport, &byte, 1), TRANSPORT_BROKEN);
+	assert_string_equal(transport_failure(&given.server.transport), "too many key updates");
+	given_raw_fini(&raw);
+}
+
+enum { TICKETS = 1300 };
+
+static int write_whole(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t put = write(fd, bytes, length);
+
+		if (put <= 0)
+			return -1;
+		bytes += put;
+		length -= (size_t)put;
+	}
+	return 0;
+}
+
+/* A server that says hello, gives tickets by the hundreds, and says a word. */
+static void play_generous_server(int fd)
+{
+	SSL *ssl = SSL_new(server->ssl_ctx);
+	BIO *sent = BIO_new(BIO_s_mem());
+	char *bytes;
+	long length;
+
+	SSL_set_fd(ssl, fd);
+	SSL_set_num_tickets(ssl, 0);
+	if (SSL_accept(ssl) != 1)
+		_exit(1);
+	SSL_set0_wbio(ssl, sent);
+	for (int i = 0; i < TICKETS; i++)
+		if (SSL_new_session_ticket(ssl) != 1 || SSL_do_handshake(ssl) != 1)
+			_exit(2);
+	if (SSL_write(ssl, "x", 1) != 1)
+		_exit(3);
+	length = BIO_get_mem_data(sent, &bytes);
+	if (write_whole(fd, bytes, (size_t)length) == -1)
+		_exit(4);
+	_exit(read(fd, bytes, 1) < 0);
+}
+
+static bool is_open(void *owner)
+{
+	return ((struct given_side *)owner)->transport.can_write;
+}
+
+/* More than one share, and so all of it soon. */
+static bool has_flood(void *owner)
+{
+	int length = 0;
+
+	return ioctl(((struct given_side *)owner)->transport.source.fd, FIONREAD, &length) == 0 &&
+	       length > TLS_WIRE_SHARE + 8192;
+}
+
+static void on_noted(struct loop_source *source, uint32_t events)
+{
+	transport_note(container_of(source, struct transport, source), events);
+}
+
+static void records_without_data_get_a_share_of_a_turn_at_a_time(void **state)
+{
+	const int room = TLS_WIRE_SHARE;
+	struct given_side *side = &given.client;
+	size_t before;
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), 0);
+	child = fork();
+	if (child == 0)
+		play_generous_server(ends[1]);
+	close(ends[1]);
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(transport_open_client_tls(&side->transport, given.loop.loop, ends[0],
+						   on_noted, client),
+			 0);
+	run_until(&given.loop, is_open, side);
+	run_until(&given.loop, has_flood, side);
+
+	before = received_bytes;
+	assert_int_equal(transport_read(&side->transport, &byte, 1), TRANSPORT_AGAIN);
+	assert_false(side->transport.can_read);
+	assert_true(transport_has_news(&side->transport));
+	assert_in_range(received_bytes - before, TLS_WIRE_SHARE, TLS_WIRE_SHARE + 20000);
+
+	/* without any edge */
+	run_turns(&given.loop, 1);
+	assert_true(side->transport.can_read);
+	while (transport_read(&side->transport, &byte, 1) != 1)
+		run_until(&given.loop, can_read, side);
+	assert_int_equal(byte, 'x');
+	transport_close(&side->transport, given.loop.loop);
+	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void a_client_gets_no_other_handshake_on_an_open_connection(void **state)
@@ -744,7 +900,10 @@ int main(void)
 		TEST(a_record_that_was_changed_on_the_way_breaks_the_connection),
 		TEST(what_the_peer_said_before_it_went_can_be_read_after_a_write_failed),
 		TEST(only_bytes_and_ends_are_news),
+		TEST(a_client_that_leaves_a_handshake_waiting_has_no_news),
 		TEST(new_keys_may_be_asked_for_in_the_middle),
+		TEST(a_flood_of_new_keys_ends_the_connection),
+		TEST(records_without_data_get_a_share_of_a_turn_at_a_time),
 		TEST(a_client_gets_no_other_handshake_on_an_open_connection),
 		TEST(an_idle_connection_owns_what_libssl_needs_and_little_more),
 	};

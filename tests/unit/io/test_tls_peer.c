@@ -171,9 +171,6 @@ static void a_certificate_is_told_in_the_forms_of_headers(void **state)
 
 	assert_true(span_equals(peer.subject, S("CN=Ann,O=Ingot\\, Tests")));
 	assert_true(span_equals(peer.issuer, S("CN=Shop Authority,O=Ingot\\, Tests")));
-	assert_true(span_equals(peer.common_name, S("Ann")));
-	assert_int_equal(peer.fingerprint.len, 40);
-	assert_true(peer.serial.len == 2);
 	bio = BIO_new_mem_buf(peer.pem.ptr, (int)peer.pem.len);
 	again = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	assert_non_null(again);

@@ -82,6 +82,31 @@ static void what_is_no_pair_is_refused_with_the_reason(void **state)
 	assert_refused(a.chain, b.key, "not the key of the first certificate");
 }
 
+static void what_libssl_would_not_show_is_refused_with_the_reason(void **state)
+{
+	const struct given_certificate weak = {.name = "a.example", .by_sha1 = true};
+	struct given_issuer *root = given_authority("root");
+	struct tls_identity of_root = given_identity(root, &weak);
+	struct tls_identity own = given_identity(NULL, &weak);
+	struct tls_identity good = given_identity(root,
+						  &(struct given_certificate){.name = "a.example"});
+	struct buf chain = {0};
+	struct key_pair pair;
+	struct error err = {0};
+
+	(void)state;
+	assert_refused(of_root.chain, of_root.key,
+		       "certificate 1 of tls.crt is signed by ecdsa-with-SHA1, which is too weak");
+	buf_add(&chain, good.chain);
+	buf_add(&chain, of_root.chain);
+	assert_refused(buf_span(&chain), good.key, "certificate 2 of tls.crt is signed by");
+	buf_fini(&chain);
+
+	/* nobody looks at the signature of one that signs itself */
+	assert_int_equal(key_pair_read(&pair, own.chain, own.key, &err), 0);
+	key_pair_fini(&pair);
+}
+
 /* A certificate in PEM for that key, signed with it. */
 static BIO *given_certificate_of(EVP_PKEY *key)
 {
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_pair_is_read_with_kind_names_and_times),
 		cmocka_unit_test(a_chain_is_kept_whole_and_in_order),
 		cmocka_unit_test(what_is_no_pair_is_refused_with_the_reason),
+		cmocka_unit_test(what_libssl_would_not_show_is_refused_with_the_reason),
 		cmocka_unit_test(a_certificate_takes_its_own_key_and_no_other),
 		cmocka_unit_test(too_many_certificates_are_refused),
 		cmocka_unit_test(a_wildcard_covers_one_label),

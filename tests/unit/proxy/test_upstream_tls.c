@@ -2,8 +2,11 @@
 /* Which upstreams share a context of TLS, and what is not spoken where something is missing. */
 #include "proxy/upstream_tls.h"
 
+#include <errno.h>
+#include <openssl/crypto.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -23,6 +26,32 @@ static struct upstream_record upstream;
 static struct upstream_tls tls;
 static struct endpoints endpoints;
 static _Alignas(16) char segment[TABLE_HEADER_SIZE + 64]; /* the texts behind the header */
+
+/* Of libcrypto. */
+static bool has_memory = true;
+
+static void *take_memory(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	errno = has_memory ? errno : ENOMEM;
+	return has_memory ? malloc(size) : NULL;
+}
+
+static void *grow_memory(void *bytes, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	errno = has_memory ? errno : ENOMEM;
+	return has_memory ? realloc(bytes, size) : NULL;
+}
+
+static void give_memory(void *bytes, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(bytes);
+}
 
 static void add_record(struct builder *builder, struct certificate_id id,
 		       enum certificate_kind kind, struct span chain, struct span key,
@@ -190,6 +219,37 @@ static void a_renewed_certificate_makes_another_context(void **state)
 	tls_context_drop(before);
 }
 
+static void a_replaced_certificate_is_kept_by_nobody_but_its_connections(void **state)
+{
+	struct tls_context *plain = get();
+	struct tls_context *with_pair;
+	struct tls_context *with_trust;
+
+	(void)state;
+	tls.digest[0]++;
+	tls.certificate = pair_id;
+	with_pair = tls_context_hold(get());
+	tls.digest[0]++;
+	tls.certificate = (struct certificate_id){{0, 0}};
+	tls.authorities = trust_id;
+	with_trust = tls_context_hold(get());
+	upstream_tls_on_certificates(store);
+	assert_int_equal(with_pair->holders, 2);
+	assert_int_equal(with_trust->holders, 2);
+
+	shards_fini(&certificates);
+	given_table(given_trust(given_authority("other")), 2);
+	upstream_tls_on_certificates(store);
+
+	assert_int_equal(with_pair->holders, 1);
+	assert_int_equal(with_trust->holders, 1);
+	tls.digest[0] = 1;
+	tls.authorities = (struct certificate_id){{0, 0}};
+	assert_ptr_equal(get(), plain);
+	tls_context_drop(with_pair);
+	tls_context_drop(with_trust);
+}
+
 static void what_is_named_and_not_there_closes_the_upstream(void **state)
 {
 	struct tls_context *context;
@@ -212,6 +272,19 @@ static void settings_that_cannot_be_used_close_the_upstream(void **state)
 
 	assert_false(find(&context));
 	assert_false(find(&context));
+}
+
+static void what_failed_for_want_of_memory_is_tried_again(void **state)
+{
+	struct tls_context *context;
+
+	(void)state;
+	has_memory = false;
+	assert_false(find(&context));
+	has_memory = true;
+
+	assert_true(find(&context));
+	assert_non_null(context);
 }
 
 static void more_contexts_than_fit_go_in_turn(void **state)
@@ -244,10 +317,14 @@ int main(void)
 		TEST(names_are_those_of_the_table),
 		TEST(versions_are_those_of_the_table),
 		TEST(a_renewed_certificate_makes_another_context),
+		TEST(a_replaced_certificate_is_kept_by_nobody_but_its_connections),
 		TEST(what_is_named_and_not_there_closes_the_upstream),
 		TEST(settings_that_cannot_be_used_close_the_upstream),
+		TEST(what_failed_for_want_of_memory_is_tried_again),
 		TEST(more_contexts_than_fit_go_in_turn),
 	};
 
+	if (CRYPTO_set_mem_functions(take_memory, grow_memory, give_memory) != 1)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
