@@ -191,6 +191,7 @@ struct h2_session {
 	uint32_t lent_bytes;     /* to streams, beyond their first windows */
 	uint32_t highest_id;     /* of the streams that were begun */
 	uint32_t unsent;         /* client: requests whose HEADERS have not gone out */
+	uint32_t pings;          /* that were sent, or will be, and were not answered */
 	uint8_t continuations;
 	bool block_ends; /* the frame that is being read ends the section */
 	bool settings_acked;
@@ -239,6 +240,9 @@ void h2_drain(struct h2_session *session, uint64_t now_ns);
 
 /* GOAWAY with that code, at once; nothing is read or sent after it. */
 void h2_end(struct h2_session *session, enum h2_error code);
+
+/* PING: a peer that lives answers it. Nothing is told of the answer but that bytes came. */
+void h2_ping(struct h2_session *session);
 
 /* Announces another number of streams, not above that of the options (pressure, 7.3). */
 void h2_set_streams_max(struct h2_session *session, uint32_t streams_max);

@@ -313,6 +313,15 @@ static void judge_first_frame(struct h2_session *session, const struct h2_frame 
 		h2_session_fail(session, FAULT_UPSTREAM_NOT_H2, H2_PROTOCOL_ERROR);
 }
 
+/* An answer to one of ours costs nothing. */
+static void judge_ping(struct h2_session *session, const struct h2_frame *frame)
+{
+	if ((frame->flags & H2_FLAG_ACK) != 0 && session->pings > 0)
+		session->pings--;
+	else
+		h2_session_glitch(session, H2_GLITCH_PING);
+}
+
 /* What a frame costs by its head alone; what lies in its payload is judged by the callbacks. */
 static void judge_frame(struct h2_session *session, const struct h2_frame *frame)
 {
@@ -326,7 +335,7 @@ static void judge_frame(struct h2_session *session, const struct h2_frame *frame
 			h2_session_glitch(session, H2_GLITCH_SETTINGS);
 		break;
 	case H2_FRAME_PING:
-		h2_session_glitch(session, H2_GLITCH_PING);
+		judge_ping(session, frame);
 		break;
 	case H2_FRAME_PRIORITY:
 	case H2_FRAME_PRIORITY_UPDATE:
@@ -520,6 +529,14 @@ void h2_end(struct h2_session *session, enum h2_error code)
 	session->draining = true;
 	if (!session->broken && nghttp2_session_terminate_session(session->ng, code) != 0)
 		give_up(session);
+	h2_session_note_output(session);
+}
+
+void h2_ping(struct h2_session *session)
+{
+	/* without memory none goes out, and there will be no answer */
+	if (!session->broken && nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL) == 0)
+		session->pings++;
 	h2_session_note_output(session);
 }
 

@@ -385,6 +385,49 @@ def test_a_response_that_is_cut_is_cut_for_the_client(ingot, h2_pods):
             client.body(head)
 
 
+# ------------------------------------------------------------------ connections that are dead, and nobody says so
+
+def test_a_connection_on_which_nothing_comes_any_more_is_left(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod")
+    ingot = make_ingot(config={"proxy-read-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        assert client.get(HOST).status == 200
+        pod.connections[0].deaf = True
+        assert client.get(HOST).status == 504
+
+        assert client.get(HOST).status == 200
+    assert pod.accepted == 2
+    eventually(lambda: not pod.connections[0].is_open, 10)
+    assert pod.connections[1].is_open
+
+
+def test_streams_of_a_dead_connection_end_with_it(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod", answer=hold, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000})
+    ingot = make_ingot(config={"proxy-send-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        waiting = client.request(HOST, method="POST")
+        pod.await_calls(1)
+        pod.connections[0].deaf = True
+        assert client.post(HOST, b"x" * 5000).status == 504
+
+        assert client.answer(waiting, 15).status == 502     # long before its own 60 s
+    eventually(lambda: reason(ingot, "upstream_reset") == 1)
+
+
+def test_a_slow_pod_that_answers_ping_keeps_its_connection(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod", answer=lambda call: None if call.header(":path") == "/slow" else call.respond(b"x"))
+    ingot = make_ingot(config={"proxy-read-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        assert client.get(HOST).status == 200
+        for count in (1, 2):
+            assert client.get(HOST, "/slow").status == 504
+            eventually(lambda: pod.pings == count)
+
+        assert client.get(HOST).status == 200
+    assert pod.accepted == 1
+    never(lambda: not pod.connections[0].is_open, 6)
+
+
 # ------------------------------------------------------------------ cancellation and windows
 
 def test_who_goes_cancels_the_stream(ingot, h2_pods):

@@ -95,6 +95,7 @@ class Connection:
         self.sending = set()
         self.goaway = None              # code of the other side's
         self.is_open = True
+        self.deaf = False               # nothing that comes is looked at, as if the machine were gone
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False))
@@ -127,6 +128,8 @@ class Connection:
             self.flush()
         try:
             while self.is_open and (data := self.sock.recv(1 << 18)):
+                if self.deaf:
+                    continue
                 with self.lock:
                     for event in self.h2.receive_data(data):
                         self.note(event)
@@ -149,6 +152,8 @@ class Connection:
                 self.pod.early(call)
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = event.error_code
+        elif isinstance(event, h2.events.PingReceived):
+            self.pod.pings += 1
         elif isinstance(event, h2.events.WindowUpdated):
             for waiting in list(self.sending):
                 waiting.pump()
@@ -179,7 +184,7 @@ class H2Pod:
         self.early, self.instead, self.tls = early, instead, tls
         self.settings = settings or {}
         self.calls, self.connections, self.faults = [], [], []
-        self.accepted = 0
+        self.accepted = self.pings = 0
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.address, self.port = self.listener.getsockname()
         threading.Thread(target=self.accept, daemon=True).start()
