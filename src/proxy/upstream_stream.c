@@ -154,6 +154,8 @@ void upstream_stream_move(struct upstream_stream *stream, struct upstream_h2 *to
 	stream->moves++;
 	leave(stream);
 	join(stream, to);
+	if (!stream->waits)
+		attempt_on_connected(stream->server.exchange);
 }
 
 void upstream_stream_fail(struct upstream_stream *stream, enum fault fault)

@@ -56,7 +56,7 @@ void upstream_stream_go_on(struct upstream_stream *stream);
 /* It waits no more: the request goes out. The stream may be gone afterwards. */
 void upstream_stream_start(struct upstream_stream *stream);
 
-/* It waits at another connection. */
+/* It waits at another connection, or goes out there at once. The stream may be gone afterwards. */
 void upstream_stream_move(struct upstream_stream *stream, struct upstream_h2 *to);
 
 /* It waits, and there is no connection. */

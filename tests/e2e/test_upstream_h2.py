@@ -224,6 +224,35 @@ def test_a_pod_may_take_fewer_later(ingot, h2_pods):
             assert client.answer(stream).status == 200
 
 
+def test_a_request_goes_over_as_soon_as_an_open_connection_has_room(make_ingot, h2_pods):
+    second = threading.Event()
+
+    def greets(connection):
+        if connection is not pod.connections[0]:
+            second.wait(10)
+            connection.set({SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+
+    (pod,) = h2_pods("pod", answer=hold, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 2}, greets=greets)
+    ingot = make_ingot(config={"proxy-connect-timeout": "30"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        streams = [client.request(HOST, f"/{i}") for i in range(2)]
+        calls = pod.await_calls(2)
+        waiting = [client.request(HOST, f"/{i}") for i in range(2, 4)]  # one goes before SETTINGS come, one waits
+        eventually(lambda: len(pod.connections) == 2)
+        calls[0].respond(b"x")
+        assert client.answer(streams[0]).status == 200
+
+        second.set()
+
+        calls = pod.await_calls(4)
+        assert [call.connection for call in calls].count(pod.connections[0]) == 3
+        for call in calls[1:]:
+            call.respond(b"x")
+        for stream in streams[1:] + waiting:
+            assert client.answer(stream).status == 200
+    assert pod.accepted == 2
+
+
 def test_an_idle_connection_ends_with_a_word(make_ingot, h2_pods):
     (pod,) = h2_pods("pod")
     ingot = make_ingot(config={"upstream-keepalive-timeout": "1"}).serve(shop([pod]))
