@@ -520,11 +520,14 @@ static struct upstream_h2 *open_connection(struct worker *worker,
 	uint32_t streams_assumed = assume_streams(worker, endpoint, way);
 	struct upstream *upstream = upstream_open(worker, endpoint, way->tls, on_ready, on_expired);
 	struct upstream_h2 *connection;
+	bool is_made;
 
 	if (upstream == NULL)
 		return NULL;
+	is_made = !upstream->server.connecting;
+	upstream->server.connecting = true; /* for there is no session before HTTP/2 has begun */
 	connection = new_connection(upstream, streams_assumed);
-	if (connection == NULL || (!is_connecting(connection) && begin(connection) != FAULT_NONE)) {
+	if (connection == NULL || (is_made && begin(connection) != FAULT_NONE)) {
 		upstream_give_up(upstream);
 		errno = ENOMEM;
 		return NULL;
