@@ -123,7 +123,8 @@ struct h2_calls {
 	void (*on_end)(void *owner, struct h2_stream *stream);
 
 	/* HTTP/2 is done with the stream. FAULT_NONE: both sides ended, the response is complete, or the owner
-	 * has reset it; else the peer is at fault or has reset it. code: of RST_STREAM, or NO_ERROR.
+	 * has reset it; else the peer is at fault or has reset it, or trailers could not be written
+	 * (WRITER_CHECK, OUT_OF_MEMORY). code: of RST_STREAM, or NO_ERROR.
 	 * STREAM_REFUSED: the peer has done nothing with it. */
 	void (*on_closed)(void *owner, struct h2_stream *stream, enum fault fault, uint32_t code);
 

@@ -431,9 +431,11 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 	(void)error;
 	if (frame->hd.type != NGHTTP2_HEADERS || stream == NULL || stream->resetting)
 		return 0;
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-		h2_reset(stream, H2_INTERNAL_ERROR);
-	stream->fault = is_server(session) ? FAULT_RESPONSE_HEAD_TOO_LARGE : FAULT_HEAD_TOO_LARGE;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		stream->fault = FAULT_HEAD_TOO_LARGE;
+	else
+		h2_stream_give_up(stream, is_server(session) ? FAULT_RESPONSE_HEAD_TOO_LARGE
+							     : FAULT_HEAD_TOO_LARGE);
 	return 0;
 }
 

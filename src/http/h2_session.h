@@ -22,6 +22,9 @@ enum fault h2_session_broken_fault(const struct h2_session *session);
 /* The stream ends because of the peer. */
 void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error code);
 
+/* The stream ends, and that is ours: it costs the peer nothing. */
+void h2_stream_give_up(struct h2_stream *stream, enum fault fault);
+
 /* The object of a stream that is not closed, or NULL. */
 struct h2_stream *h2_session_stream(const struct h2_session *session, int32_t id);
 

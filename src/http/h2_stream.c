@@ -150,29 +150,30 @@ void h2_body_ready(struct h2_stream *stream)
 	h2_session_note_output(stream->session);
 }
 
-static bool submit_trailers(struct h2_stream *stream, const struct h2_body *body, bool *any)
+static enum fault submit_trailers(struct h2_stream *stream, const struct h2_body *body, bool *any)
 {
 	struct h2_writer writer = h2_writer_begin(stream->arena);
 
 	h2_write_headers(&writer, body->trailers, body->trailer_count);
 	*any = writer.count > 0;
-	if (writer.fault != FAULT_NONE)
-		return false;
-	return !*any || nghttp2_submit_trailer(stream->session->ng, (int32_t)stream->id,
-					       writer.fields, writer.count) == 0;
+	if (writer.fault != FAULT_NONE || !*any)
+		return writer.fault;
+	return nghttp2_submit_trailer(stream->session->ng, (int32_t)stream->id, writer.fields,
+				      writer.count) == 0
+		       ? FAULT_NONE
+		       : FAULT_OUT_OF_MEMORY;
 }
 
 /* The end of the body: *flags say that it is one, and whether trailers follow. */
-static bool end_body(struct h2_stream *stream, const struct h2_body *body, uint32_t *flags)
+static enum fault end_body(struct h2_stream *stream, const struct h2_body *body, uint32_t *flags)
 {
 	bool has_trailers;
+	enum fault fault = submit_trailers(stream, body, &has_trailers);
 
-	if (!submit_trailers(stream, body, &has_trailers))
-		return false;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	if (has_trailers)
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-	return true;
+	return fault;
 }
 
 ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t length,
@@ -180,6 +181,7 @@ ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t le
 {
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(ng, id);
 	struct h2_body body;
+	enum fault fault = FAULT_NONE;
 
 	(void)buffer; /* the bytes go straight into the buffer of h2_pull */
 	(void)source;
@@ -193,8 +195,10 @@ ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t le
 		stream->waits = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
-	if (body.status == H2_BODY_END && !end_body(stream, &body, flags)) {
-		h2_reset(stream, H2_INTERNAL_ERROR);
+	if (body.status == H2_BODY_END)
+		fault = end_body(stream, &body, flags);
+	if (fault != FAULT_NONE) {
+		h2_stream_give_up(stream, fault);
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -276,6 +280,12 @@ void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error co
 		return;
 	stream->fault = fault;
 	submit_reset(stream, code);
+}
+
+void h2_stream_give_up(struct h2_stream *stream, enum fault fault)
+{
+	h2_reset(stream, H2_INTERNAL_ERROR);
+	stream->fault = fault;
 }
 
 void h2_stream_request_sent(struct h2_session *session, struct h2_stream *stream)

@@ -186,6 +186,34 @@ static void trailers_travel_both_ways(void **state)
 	stop_both();
 }
 
+/* Ours is the fault, and the stream is gone: who waits for it must hear that. */
+static void trailers_that_may_not_be_sent_fail_their_stream(void **state)
+{
+	static const struct header trailers[] = {{.name = S("x"), .value = S("a\nb")}};
+
+	(void)state;
+	for (unsigned from_client = 0; from_client < 2; from_client++) {
+		struct given_side *sender = from_client ? &client : &server;
+		struct given_stream *given;
+
+		given_usual();
+		given = when_requested(from_client ? &post : &get, NULL, 0, from_client ? 3 : 0);
+		if (!from_client) {
+			given_talk(&client, &server, SIZE_MAX);
+			given = &server.streams[0];
+			when_answered(given, 200, 3);
+		}
+		given->trailers = trailers;
+		given->trailer_count = COUNT(trailers);
+		given_talk(&client, &server, SIZE_MAX);
+
+		assert_true(given->closed);
+		assert_int_equal(given->fault, FAULT_WRITER_CHECK);
+		assert_int_equal(h2_abuse_left(&sender->session.abuse), 200);
+		stop_both();
+	}
+}
+
 static void trailers_may_follow_an_empty_body(void **state)
 {
 	static const struct header trailers[] = {{.name = S("grpc-status"), .value = S("12")}};
@@ -822,6 +850,7 @@ int main(void)
 		cmocka_unit_test(a_response_without_body_ends_both_streams),
 		cmocka_unit_test(informational_heads_come_before_the_final_one),
 		cmocka_unit_test(trailers_travel_both_ways),
+		cmocka_unit_test(trailers_that_may_not_be_sent_fail_their_stream),
 		cmocka_unit_test(trailers_may_follow_an_empty_body),
 		cmocka_unit_test(a_head_that_may_not_be_sent_is_refused),
 		cmocka_unit_test(a_large_response_head_arrives_cut_into_frames),
