@@ -267,7 +267,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 	if (stream == NULL || stream->resetting || !may_come(session, stream, length))
 		return nghttp2_session_consume_connection(ng, length);
 	stream->received_bytes += length;
-	stream->held_bytes += length;
+	h2_session_hold(session, stream, length);
 	session->calls->on_body(session->owner, stream, span_make((const char *)bytes, length));
 	return 0;
 }
@@ -304,7 +304,7 @@ static void on_reset(struct h2_session *session, const nghttp2_frame *frame)
 static void on_settings(struct h2_session *session, const nghttp2_frame *frame)
 {
 	if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-		session->settings_acked = true;
+		h2_session_on_ack(session);
 		return;
 	}
 	session->settings_came = true;

@@ -13,6 +13,13 @@ void h2_session_react(struct h2_session *session, enum h2_mood mood);
 /* The whole connection ends: the fault stays if there was none. */
 void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error code);
 
+/* The owner of a stream holds more, or gave back. */
+void h2_session_hold(struct h2_session *session, struct h2_stream *stream, size_t bytes);
+void h2_session_let_go(struct h2_session *session, struct h2_stream *stream, size_t bytes);
+
+/* The peer has acknowledged SETTINGS. */
+void h2_session_on_ack(struct h2_session *session);
+
 /* Something was submitted: the owner is told. */
 void h2_session_note_output(const struct h2_session *session);
 
