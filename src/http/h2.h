@@ -15,13 +15,20 @@
  *        \______________________\________________________\______________\--> on_closed --> h2_release
  *
  * Body bytes that came are owed back by h2_consume. The window of a stream bounds what its owner has to
- * hold, and no stream can take the window of the connection from the others: all that is granted to
- * streams at a time is at most window_bytes, and the peer is told twice that for the connection, because
- * nghttp2 gives it back by halves. Each stream is sure of stream_window_first_bytes; what window_bytes
- * has beyond streams_max times that is lent, up to stream_window_bytes each, to streams that consume, and
- * comes back when they are released. So any number of stalled streams can slow the others down to the
- * first window for each round trip, and never stop them. (A peer that ignores the window of a stream may
- * get one frame through to the owner before the stream is reset.)
+ * hold, that of the connection what all owners hold: never more than window_bytes.
+ *
+ *   WIDE --held bytes pile up--> NARROWING --the peer's ACK--> NARROW
+ *
+ * WIDE: each stream has stream_window_bytes from its first byte on, so that no upload waits for a round
+ * trip; all of them together have half of window_bytes. When owners hold half of that, the peer is told
+ * that streams begin with stream_window_first_bytes, and once it knows (NARROW) the connection has twice
+ * window_bytes, because nghttp2 gives back by halves. From then on no stream can take the window of the
+ * connection from the others: each is sure of the first bytes; what window_bytes has beyond streams_max
+ * times that, and beyond what streams from before still hold, is lent, up to stream_window_bytes each, to
+ * streams that consume, and comes back when they are released. So any number of stalled streams can slow
+ * the others down to the first window for each round trip, and never stop them. A peer that sends no ACK
+ * stays with the half. (A peer that ignores the window of a stream may get one frame through to the owner
+ * before the stream is reset.)
  *
  * There are no clocks and no timers: time comes in as a number, and h2_tick is called about once a
  * second. Callbacks may call anything but h2_receive, h2_pull, h2_tick and h2_session_fini, and from
@@ -47,6 +54,8 @@ struct nghttp2_session;
 struct h2_session;
 
 enum h2_side { H2_SERVER, H2_CLIENT };
+
+enum h2_windows { H2_WIDE, H2_NARROWING, H2_NARROW };
 
 /* One stream. Lies in an object of the owner and must not move. */
 struct h2_stream {
@@ -83,6 +92,7 @@ struct h2_stream {
 	bool request_sent;       /* client: HEADERS went out, or never will */
 	bool has_body;           /* read_body will be asked, or is */
 	bool waits;              /* read_body had nothing */
+	bool is_wide;            /* it may hold what it got before the session was NARROW */
 	uint32_t lent_bytes;     /* its window beyond the first */
 	uint64_t expected_bytes; /* Content-Length, or UINT64_MAX */
 	uint64_t received_bytes;
@@ -123,7 +133,8 @@ struct h2_calls {
 	void (*on_end)(void *owner, struct h2_stream *stream);
 
 	/* HTTP/2 is done with the stream. FAULT_NONE: both sides ended, the response is complete, or the owner
-	 * has reset it; else the peer is at fault or has reset it. code: of RST_STREAM, or NO_ERROR.
+	 * has reset it; else the peer is at fault or has reset it, or trailers could not be written
+	 * (WRITER_CHECK, OUT_OF_MEMORY). code: of RST_STREAM, or NO_ERROR.
 	 * STREAM_REFUSED: the peer has done nothing with it. */
 	void (*on_closed)(void *owner, struct h2_stream *stream, enum fault fault, uint32_t code);
 
@@ -152,10 +163,10 @@ struct h2_options {
 	bool websocket;        /* server: extended CONNECT is announced and taken (RFC 8441) */
 	uint32_t streams_max;  /* open at a time; not below 1 */
 	uint32_t window_bytes; /* of all streams: what owners hold at most */
-	uint32_t stream_window_bytes; /* of a stream that consumes */
-	uint32_t
-		stream_window_first_bytes; /* of a new one; times streams_max not above window_bytes */
-	size_t memory_bytes;               /* of nghttp2: beyond it the session is broken */
+	uint32_t stream_window_bytes;       /* of a stream, if none stalls or this one consumes */
+	uint32_t stream_window_first_bytes; /* of a new one in any case; times streams_max not
+						above half of window_bytes */
+	size_t memory_bytes;                /* of nghttp2: beyond it the session is broken */
 	struct h2_head_limits head;
 	uint64_t
 		stall_ns; /* a stream that has bytes to send makes no progress for so long: reset */
@@ -188,9 +199,13 @@ struct h2_session {
 	uint64_t block_since_ns; /* 0: no section is being read */
 	uint64_t drain_ns;       /* when the last GOAWAY is due; 0: never */
 	uint32_t block_bytes;    /* of the section, encoded */
-	uint32_t lent_bytes;     /* to streams, beyond their first windows */
-	uint32_t highest_id;     /* of the streams that were begun */
-	uint32_t unsent;         /* client: requests whose HEADERS have not gone out */
+	enum h2_windows windows;
+	size_t wide_held_bytes;    /* held_bytes of streams that are wide */
+	uint32_t settings_unacked; /* SETTINGS of ours */
+	uint32_t lent_bytes;       /* to streams, beyond their first windows */
+	uint32_t highest_id;       /* of the streams that were begun */
+	uint32_t unsent;           /* client: requests whose HEADERS have not gone out */
+	uint32_t pings;            /* that were sent, or will be, and were not answered */
 	uint8_t continuations;
 	bool block_ends; /* the frame that is being read ends the section */
 	bool settings_acked;
@@ -240,8 +255,8 @@ void h2_drain(struct h2_session *session, uint64_t now_ns);
 /* GOAWAY with that code, at once; nothing is read or sent after it. */
 void h2_end(struct h2_session *session, enum h2_error code);
 
-/* Announces another number of streams, not above that of the options (pressure, 7.3). */
-void h2_set_streams_max(struct h2_session *session, uint32_t streams_max);
+/* PING: a peer that lives answers it. Nothing is told of the answer but that bytes came. */
+void h2_ping(struct h2_session *session);
 
 /* Client: how many requests may be open at a time, by the peer's SETTINGS and our options. */
 uint32_t h2_streams_limit(const struct h2_session *session);

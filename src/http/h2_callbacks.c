@@ -267,7 +267,7 @@ static int on_data_chunk(nghttp2_session *ng, uint8_t flags, int32_t id, const u
 	if (stream == NULL || stream->resetting || !may_come(session, stream, length))
 		return nghttp2_session_consume_connection(ng, length);
 	stream->received_bytes += length;
-	stream->held_bytes += length;
+	h2_session_hold(session, stream, length);
 	session->calls->on_body(session->owner, stream, span_make((const char *)bytes, length));
 	return 0;
 }
@@ -304,7 +304,7 @@ static void on_reset(struct h2_session *session, const nghttp2_frame *frame)
 static void on_settings(struct h2_session *session, const nghttp2_frame *frame)
 {
 	if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-		session->settings_acked = true;
+		h2_session_on_ack(session);
 		return;
 	}
 	session->settings_came = true;
@@ -431,9 +431,11 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
 	(void)error;
 	if (frame->hd.type != NGHTTP2_HEADERS || stream == NULL || stream->resetting)
 		return 0;
-	if (frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-		h2_reset(stream, H2_INTERNAL_ERROR);
-	stream->fault = is_server(session) ? FAULT_RESPONSE_HEAD_TOO_LARGE : FAULT_HEAD_TOO_LARGE;
+	if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+		stream->fault = FAULT_HEAD_TOO_LARGE;
+	else
+		h2_stream_give_up(stream, is_server(session) ? FAULT_RESPONSE_HEAD_TOO_LARGE
+							     : FAULT_HEAD_TOO_LARGE);
 	return 0;
 }
 

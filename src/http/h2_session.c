@@ -21,6 +21,9 @@ enum {
 	DRAIN_SECONDS = 1,
 	STALL_SECONDS = 60,
 	SETTINGS_COUNT_MAX = 5,
+	/* of window_bytes: what all may send while windows are wide, and what makes them narrow */
+	WIDE_PART = 2,
+	WIDE_HELD_PART = 4,
 	SENT_HEAD_BYTES_MAX = 288 *
 			      1024, /* a response of the largest proxy-buffer-size, and some */
 };
@@ -153,7 +156,7 @@ static size_t fill_settings(const struct h2_options *options,
 	size_t count = 0;
 
 	entries[count++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
-						    options->stream_window_first_bytes};
+						    options->stream_window_bytes};
 	entries[count++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
 						    options->head.head_bytes};
 	if (options->side == H2_CLIENT) {
@@ -177,8 +180,10 @@ static int submit_settings(struct h2_session *session)
 
 	if (nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, entries, count) != 0)
 		return -1;
-	return nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
-						     (int32_t)session->options.window_bytes * 2);
+	session->settings_unacked = 1;
+	return nghttp2_session_set_local_window_size(
+		session->ng, NGHTTP2_FLAG_NONE, 0,
+		(int32_t)(session->options.window_bytes / WIDE_PART));
 }
 
 int h2_session_init(struct h2_session *session, const struct h2_options *options,
@@ -191,7 +196,7 @@ int h2_session_init(struct h2_session *session, const struct h2_options *options
 	BUG_ON(options->streams_max == 0 || options->head.fields > fields_max(options->side));
 	BUG_ON(options->window_bytes > INT32_MAX / 2);
 	BUG_ON((uint64_t)options->streams_max * options->stream_window_first_bytes >
-	       options->window_bytes);
+	       options->window_bytes / WIDE_PART);
 	*session = (struct h2_session){
 		.calls = calls,
 		.owner = owner,
@@ -263,6 +268,57 @@ static void give_up(struct h2_session *session)
 		session->fault = h2_session_broken_fault(session);
 }
 
+static void narrow(struct h2_session *session)
+{
+	nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+					session->options.stream_window_first_bytes};
+
+	session->windows = H2_NARROWING;
+	session->settings_unacked++;
+	if (nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, &entry, 1) != 0)
+		give_up(session);
+	h2_session_note_output(session);
+}
+
+void h2_session_hold(struct h2_session *session, struct h2_stream *stream, size_t bytes)
+{
+	stream->held_bytes += bytes;
+	if (!stream->is_wide)
+		return;
+	session->wide_held_bytes += bytes;
+	if (session->windows == H2_WIDE &&
+	    session->wide_held_bytes > session->options.window_bytes / WIDE_HELD_PART)
+		narrow(session);
+}
+
+void h2_session_let_go(struct h2_session *session, struct h2_stream *stream, size_t bytes)
+{
+	stream->held_bytes -= bytes;
+	if (!stream->is_wide)
+		return;
+	session->wide_held_bytes -= bytes;
+	/* what comes from now on is within its narrow window */
+	if (session->windows == H2_NARROW && stream->held_bytes == 0)
+		stream->is_wide = false;
+}
+
+/* Windows of streams are narrow now, by nghttp2: there is room for all of them. */
+static void open_connection_window(struct h2_session *session)
+{
+	session->windows = H2_NARROW;
+	/* without memory the connection has what it had, and others may have to wait */
+	(void)nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE, 0,
+						    (int32_t)session->options.window_bytes * 2);
+}
+
+void h2_session_on_ack(struct h2_session *session)
+{
+	session->settings_acked = true;
+	session->settings_unacked--;
+	if (session->windows == H2_NARROWING && session->settings_unacked == 0)
+		open_connection_window(session);
+}
+
 void h2_session_react(struct h2_session *session, enum h2_mood mood)
 {
 	if (mood == H2_UNEASY && !session->draining)
@@ -313,6 +369,15 @@ static void judge_first_frame(struct h2_session *session, const struct h2_frame 
 		h2_session_fail(session, FAULT_UPSTREAM_NOT_H2, H2_PROTOCOL_ERROR);
 }
 
+/* An answer to one of ours costs nothing. */
+static void judge_ping(struct h2_session *session, const struct h2_frame *frame)
+{
+	if ((frame->flags & H2_FLAG_ACK) != 0 && session->pings > 0)
+		session->pings--;
+	else
+		h2_session_glitch(session, H2_GLITCH_PING);
+}
+
 /* What a frame costs by its head alone; what lies in its payload is judged by the callbacks. */
 static void judge_frame(struct h2_session *session, const struct h2_frame *frame)
 {
@@ -326,7 +391,7 @@ static void judge_frame(struct h2_session *session, const struct h2_frame *frame
 			h2_session_glitch(session, H2_GLITCH_SETTINGS);
 		break;
 	case H2_FRAME_PING:
-		h2_session_glitch(session, H2_GLITCH_PING);
+		judge_ping(session, frame);
 		break;
 	case H2_FRAME_PRIORITY:
 	case H2_FRAME_PRIORITY_UPDATE:
@@ -523,14 +588,11 @@ void h2_end(struct h2_session *session, enum h2_error code)
 	h2_session_note_output(session);
 }
 
-void h2_set_streams_max(struct h2_session *session, uint32_t streams_max)
+void h2_ping(struct h2_session *session)
 {
-	nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams_max};
-
-	BUG_ON(session->options.side == H2_CLIENT || streams_max > session->options.streams_max);
-	if (!session->broken &&
-	    nghttp2_submit_settings(session->ng, NGHTTP2_FLAG_NONE, &entry, 1) != 0)
-		give_up(session);
+	/* without memory none goes out, and there will be no answer */
+	if (!session->broken && nghttp2_submit_ping(session->ng, NGHTTP2_FLAG_NONE, NULL) == 0)
+		session->pings++;
 	h2_session_note_output(session);
 }
 

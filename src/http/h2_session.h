@@ -13,6 +13,13 @@ void h2_session_react(struct h2_session *session, enum h2_mood mood);
 /* The whole connection ends: the fault stays if there was none. */
 void h2_session_fail(struct h2_session *session, enum fault fault, enum h2_error code);
 
+/* The owner of a stream holds more, or gave back. */
+void h2_session_hold(struct h2_session *session, struct h2_stream *stream, size_t bytes);
+void h2_session_let_go(struct h2_session *session, struct h2_stream *stream, size_t bytes);
+
+/* The peer has acknowledged SETTINGS. */
+void h2_session_on_ack(struct h2_session *session);
+
 /* Something was submitted: the owner is told. */
 void h2_session_note_output(const struct h2_session *session);
 
@@ -21,6 +28,9 @@ enum fault h2_session_broken_fault(const struct h2_session *session);
 
 /* The stream ends because of the peer. */
 void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error code);
+
+/* The stream ends, and that is ours: it costs the peer nothing. */
+void h2_stream_give_up(struct h2_stream *stream, enum fault fault);
 
 /* The object of a stream that is not closed, or NULL. */
 struct h2_stream *h2_session_stream(const struct h2_session *session, int32_t id);

@@ -13,6 +13,7 @@ void h2_stream_init(struct h2_session *session, struct h2_stream *stream)
 	stream->session = session;
 	stream->expected_bytes = UINT64_MAX;
 	stream->progress_ns = session->now_ns;
+	stream->is_wide = session->windows != H2_NARROW;
 	list_add_last(&session->all, &stream->link);
 	session->streams++;
 }
@@ -150,29 +151,30 @@ void h2_body_ready(struct h2_stream *stream)
 	h2_session_note_output(stream->session);
 }
 
-static bool submit_trailers(struct h2_stream *stream, const struct h2_body *body, bool *any)
+static enum fault submit_trailers(struct h2_stream *stream, const struct h2_body *body, bool *any)
 {
 	struct h2_writer writer = h2_writer_begin(stream->arena);
 
 	h2_write_headers(&writer, body->trailers, body->trailer_count);
 	*any = writer.count > 0;
-	if (writer.fault != FAULT_NONE)
-		return false;
-	return !*any || nghttp2_submit_trailer(stream->session->ng, (int32_t)stream->id,
-					       writer.fields, writer.count) == 0;
+	if (writer.fault != FAULT_NONE || !*any)
+		return writer.fault;
+	return nghttp2_submit_trailer(stream->session->ng, (int32_t)stream->id, writer.fields,
+				      writer.count) == 0
+		       ? FAULT_NONE
+		       : FAULT_OUT_OF_MEMORY;
 }
 
 /* The end of the body: *flags say that it is one, and whether trailers follow. */
-static bool end_body(struct h2_stream *stream, const struct h2_body *body, uint32_t *flags)
+static enum fault end_body(struct h2_stream *stream, const struct h2_body *body, uint32_t *flags)
 {
 	bool has_trailers;
+	enum fault fault = submit_trailers(stream, body, &has_trailers);
 
-	if (!submit_trailers(stream, body, &has_trailers))
-		return false;
 	*flags |= NGHTTP2_DATA_FLAG_EOF;
 	if (has_trailers)
 		*flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-	return true;
+	return fault;
 }
 
 ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t length,
@@ -180,6 +182,7 @@ ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t le
 {
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(ng, id);
 	struct h2_body body;
+	enum fault fault = FAULT_NONE;
 
 	(void)buffer; /* the bytes go straight into the buffer of h2_pull */
 	(void)source;
@@ -193,8 +196,10 @@ ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t le
 		stream->waits = true;
 		return NGHTTP2_ERR_DEFERRED;
 	}
-	if (body.status == H2_BODY_END && !end_body(stream, &body, flags)) {
-		h2_reset(stream, H2_INTERNAL_ERROR);
+	if (body.status == H2_BODY_END)
+		fault = end_body(stream, &body, flags);
+	if (fault != FAULT_NONE) {
+		h2_stream_give_up(stream, fault);
 		return NGHTTP2_ERR_DEFERRED;
 	}
 	*flags |= NGHTTP2_DATA_FLAG_NO_COPY;
@@ -204,19 +209,28 @@ ssize_t h2_read_data(nghttp2_session *ng, int32_t id, uint8_t *buffer, size_t le
 
 /* ---- the body that comes ---- */
 
-/* A stream that consumes is lent what a quarter of the rest is, so that there is always some rest. Before the
- * peer knows the first window there is nothing to widen: until then it has the 65,535 of RFC 9113. */
+/* What may be lent to that stream, with what it has been lent already. A stream that is wide may have been lent
+ * something since, and hold it: that is counted twice. */
+static uint32_t lendable(const struct h2_session *session, const struct h2_stream *stream)
+{
+	const struct h2_options *options = &session->options;
+	uint64_t taken = (uint64_t)options->streams_max * options->stream_window_first_bytes +
+			 session->lent_bytes - stream->lent_bytes + session->wide_held_bytes;
+
+	return taken < options->window_bytes ? options->window_bytes - (uint32_t)taken : 0;
+}
+
+/* A stream that consumes is lent what a quarter of the rest is, so that there is always some rest. */
 static void widen(struct h2_session *session, struct h2_stream *stream)
 {
 	const struct h2_options *options = &session->options;
 	uint32_t first = options->stream_window_first_bytes;
 	uint32_t own = stream->lent_bytes;
-	uint32_t rest = options->window_bytes - options->streams_max * first -
-			(session->lent_bytes - own);
+	uint32_t part = lendable(session, stream) / LENT_PART;
 	uint32_t most = options->stream_window_bytes - first;
-	uint32_t target = rest / LENT_PART < most ? rest / LENT_PART : most;
+	uint32_t target = part < most ? part : most;
 
-	if (!session->settings_acked || stream->remote_ended || target < own + LENT_STEP_BYTES)
+	if (session->windows != H2_NARROW || stream->remote_ended || target < own + LENT_STEP_BYTES)
 		return;
 	if (nghttp2_session_set_local_window_size(session->ng, NGHTTP2_FLAG_NONE,
 						  (int32_t)stream->id,
@@ -241,8 +255,12 @@ void h2_consume(struct h2_stream *stream, size_t bytes)
 	struct h2_session *session = stream->session;
 
 	BUG_ON(bytes > stream->held_bytes);
-	stream->held_bytes -= bytes;
-	if (session == NULL || bytes == 0)
+	if (session == NULL) {
+		stream->held_bytes -= bytes;
+		return;
+	}
+	h2_session_let_go(session, stream, bytes);
+	if (bytes == 0)
 		return;
 	give_back(session, stream, bytes);
 	if (!stream->closed && !session->broken)
@@ -278,6 +296,12 @@ void h2_stream_fail(struct h2_stream *stream, enum fault fault, enum h2_error co
 	submit_reset(stream, code);
 }
 
+void h2_stream_give_up(struct h2_stream *stream, enum fault fault)
+{
+	h2_reset(stream, H2_INTERNAL_ERROR);
+	stream->fault = fault;
+}
+
 void h2_stream_request_sent(struct h2_session *session, struct h2_stream *stream)
 {
 	if (session->options.side == H2_SERVER || stream->request_sent)
@@ -290,7 +314,7 @@ static void give_back_all(struct h2_session *session, struct h2_stream *stream)
 {
 	if (stream->held_bytes > 0)
 		give_back(session, stream, stream->held_bytes);
-	stream->held_bytes = 0;
+	h2_session_let_go(session, stream, stream->held_bytes);
 	session->lent_bytes -= stream->lent_bytes;
 }
 

@@ -379,12 +379,15 @@ void attempt_on_timeout(struct exchange *exchange)
 		attempt_fail(exchange, FAULT_CONNECT_TIMEOUT);
 		break;
 	case AWAIT_TAKE:
+		server_on_timeout(exchange->server);
 		attempt_fail(exchange, FAULT_UPSTREAM_SEND_TIMEOUT);
 		break;
 	case AWAIT_HEAD:
+		server_on_timeout(exchange->server);
 		attempt_fail(exchange, FAULT_UPSTREAM_TIMEOUT);
 		break;
 	case AWAIT_BODY:
+		server_on_timeout(exchange->server);
 		attempt_break(exchange, FAULT_RESPONSE_STALLED);
 		break;
 	case AWAIT_TUNNEL:

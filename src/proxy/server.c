@@ -42,6 +42,12 @@ void server_begin_body(const struct server *server)
 		reader->trailer_arena = &exchange->arena;
 }
 
+void server_on_timeout(const struct server *server)
+{
+	if (server->stream != NULL)
+		upstream_stream_on_timeout(server); /* a connection of HTTP/1.1 ends with it */
+}
+
 void server_hear_out(struct server *server)
 {
 	BUG_ON(server->stream != NULL); /* it is told by the end of the stream */

@@ -39,6 +39,9 @@ struct server *server_take(struct exchange *exchange, const struct endpoint_reco
 /* The final head is there: sets the exchange's to_downstream.reader. */
 void server_begin_body(const struct server *server);
 
+/* It has let a deadline pass, and the attempt is about to end. */
+void server_on_timeout(const struct server *server);
+
 /* For HTTP/1.1: the endpoint takes no more of the request, and what it has said before it closed counts (U10). */
 void server_hear_out(struct server *server);
 bool server_may_have_spoken(const struct server *server);

@@ -9,8 +9,12 @@
 #include "proxy/upstream_stream.h"
 #include "proxy/worker.h"
 
+#define SECOND_NS UINT64_C(1000000000)
+
 enum {
 	TICK_MS = 1000,
+	/* for an answer to PING, and for the kernel to take what nobody will add to */
+	PATIENCE_SECONDS = 5,
 	/* from connection to connection for one attempt: one may turn out to have less room than was assumed, the next
 	 * may be about to end; an endpoint that takes no streams at all must not be connected to again and again */
 	MOVES_MAX = 2,
@@ -53,12 +57,19 @@ static uint32_t idle_left_ms(const struct upstream_h2 *connection)
 	return idle < limit ? limit - (uint32_t)idle : 0;
 }
 
+static bool is_in_doubt(const struct upstream_h2 *connection)
+{
+	return connection->doubted_ns != 0 &&
+	       connection->wire.received == connection->received_doubted;
+}
+
 /* Once a second while anything depends on it; else when it has been idle for too long. */
 static void arm(struct upstream_h2 *connection)
 {
 	uint32_t delay_ms = TICK_MS;
 
-	if (connection->upstream->idle && h2_is_calm(&connection->wire.session))
+	if (connection->upstream->idle && !is_in_doubt(connection) &&
+	    h2_is_calm(&connection->wire.session))
 		delay_ms = idle_left_ms(connection);
 	timer_start(connection->wire.worker->timers, &connection->upstream->server.timer, delay_ms);
 }
@@ -67,6 +78,35 @@ static void arm(struct upstream_h2 *connection)
 static bool is_silent(const struct upstream_h2 *connection)
 {
 	return connection->wire.received == connection->received_idle;
+}
+
+static bool is_over(const struct upstream_h2 *connection, uint64_t since_ns)
+{
+	return h2_wire_now_ns(&connection->wire) - since_ns >= PATIENCE_SECONDS * SECOND_NS;
+}
+
+static void look_for_stuck_output(struct upstream_h2 *connection)
+{
+	if (is_used(connection) || connection->wire.out == NULL)
+		connection->stuck_ns = 0;
+	else if (connection->stuck_ns == 0)
+		connection->stuck_ns = h2_wire_now_ns(&connection->wire);
+}
+
+/* The endpoint does not answer any more, or takes nothing. */
+static bool is_lost(const struct upstream_h2 *connection)
+{
+	return (is_in_doubt(connection) && is_over(connection, connection->doubted_ns)) ||
+	       (connection->stuck_ns != 0 && is_over(connection, connection->stuck_ns));
+}
+
+void upstream_h2_doubt(struct upstream_h2 *connection)
+{
+	if (connection->dead || is_connecting(connection) || is_in_doubt(connection))
+		return;
+	connection->doubted_ns = h2_wire_now_ns(&connection->wire);
+	connection->received_doubted = connection->wire.received;
+	h2_ping(&connection->wire.session);
 }
 
 /*
@@ -380,6 +420,11 @@ static void on_expired(struct timer *timer)
 	struct upstream_h2 *connection = upstream->h2;
 
 	h2_tick(&connection->wire.session, h2_wire_now_ns(&connection->wire));
+	look_for_stuck_output(connection);
+	if (is_lost(connection)) {
+		die(connection, FAULT_UPSTREAM_RESET);
+		return;
+	}
 	if (upstream->idle && idle_left_ms(connection) == 0) {
 		upstream_h2_end(upstream);
 		return;
@@ -424,7 +469,7 @@ static bool has_room(struct upstream *upstream)
 	struct upstream_h2 *connection = upstream->h2;
 
 	return connection != NULL && upstream_may_serve_on(upstream) && lives(connection) &&
-	       connection->waiting_count < room_of(connection);
+	       !is_in_doubt(connection) && connection->waiting_count < room_of(connection);
 }
 
 static bool has_room_and_lives(struct upstream *upstream)
@@ -475,11 +520,14 @@ static struct upstream_h2 *open_connection(struct worker *worker,
 	uint32_t streams_assumed = assume_streams(worker, endpoint, way);
 	struct upstream *upstream = upstream_open(worker, endpoint, way->tls, on_ready, on_expired);
 	struct upstream_h2 *connection;
+	bool is_made;
 
 	if (upstream == NULL)
 		return NULL;
+	is_made = !upstream->server.connecting;
+	upstream->server.connecting = true; /* for there is no session before HTTP/2 has begun */
 	connection = new_connection(upstream, streams_assumed);
-	if (connection == NULL || (!is_connecting(connection) && begin(connection) != FAULT_NONE)) {
+	if (connection == NULL || (is_made && begin(connection) != FAULT_NONE)) {
 		upstream_give_up(upstream);
 		errno = ENOMEM;
 		return NULL;

@@ -10,6 +10,11 @@
  * wait; and those for which there is no room afterwards go over to other connections. So no request is sent to be
  * refused, and a connection to an endpoint that takes only few is not filled with those that nobody serves.
  *
+ * A machine that is gone says nothing, and the kernel may need a quarter of an hour to find out. So a connection on
+ * which a stream timed out while nothing came is in doubt: it gets a PING and no new streams. Whatever comes clears
+ * it; if nothing does it ends, and its streams as with a reset. Where no stream is left, what the kernel cannot get rid
+ * of ends it too.
+ *
  * It ends when it has idled for long, has served long enough, its endpoint has left or sent GOAWAY: then as soon as no
  * stream is on it. Nothing but the end of the turn, the timer and who takes an idle one out of the pool ends it, so
  * that no exchange can take its connection away under its feet.
@@ -39,6 +44,10 @@ struct upstream_h2 {
 	uint64_t
 		received_idle; /* bytes that had come of it when it was idle last; UINT64_MAX: never */
 	uint64_t idle_since_ns;
+	uint64_t doubted_ns;       /* when it was asked whether it lives; 0: it is not in doubt */
+	uint64_t received_doubted; /* bytes that had come of it then */
+	uint64_t
+		stuck_ns; /* since when no stream is on it, and its last bytes do not go out; 0: not so */
 };
 
 /* One to that endpoint that has room for a stream, or a new one, being made. fresh: not one that has been idle and may
@@ -48,6 +57,9 @@ struct upstream_h2 *upstream_h2_take(struct worker *worker, const struct endpoin
 
 /* A stream has come or gone: looked at when the turn ends. */
 void upstream_h2_count_streams(struct upstream_h2 *connection);
+
+/* A stream has waited in vain, and nothing came of any other: until something comes nothing new begins on it. */
+void upstream_h2_doubt(struct upstream_h2 *connection);
 
 /* Whether the request of a stream may go at once. */
 bool upstream_h2_is_open(const struct upstream_h2 *connection);

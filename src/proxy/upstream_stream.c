@@ -107,8 +107,18 @@ enum fault upstream_stream_request(struct server *server, const struct h2_reques
 {
 	struct upstream_stream *stream = of(server);
 
+	stream->received = stream->connection->wire.received;
 	return h2_request(&stream->connection->wire.session, &stream->h2, request, headers, count,
 			  then);
+}
+
+void upstream_stream_on_timeout(const struct server *server)
+{
+	const struct upstream_stream *stream = container_of(server, const struct upstream_stream,
+							    server);
+
+	if (stream->received == stream->connection->wire.received)
+		upstream_h2_doubt(stream->connection);
 }
 
 void upstream_stream_end(struct server *server)
@@ -144,6 +154,8 @@ void upstream_stream_move(struct upstream_stream *stream, struct upstream_h2 *to
 	stream->moves++;
 	leave(stream);
 	join(stream, to);
+	if (!stream->waits)
+		attempt_on_connected(stream->server.exchange);
 }
 
 void upstream_stream_fail(struct upstream_stream *stream, enum fault fault)
@@ -157,6 +169,7 @@ void upstream_stream_fail(struct upstream_stream *stream, enum fault fault)
 
 static void note(struct upstream_stream *stream)
 {
+	stream->received = stream->connection->wire.received;
 	h2_wire_note(&stream->connection->wire, &stream->moved);
 }
 

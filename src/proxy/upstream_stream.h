@@ -24,11 +24,13 @@ struct upstream_stream {
 	struct list link;  /* in connection->streams or waiting */
 	struct list moved; /* in connection->wire.moved: something has happened */
 	enum fault fault;  /* with closed: why */
-	uint8_t moves;     /* how often it has moved from one connection to another */
-	bool waits;        /* the session does not know it yet */
-	bool head_came;    /* and the exchange has not seen it */
-	bool starved;      /* there was no memory for its body */
-	bool closed;       /* HTTP/2 is done with it */
+	uint64_t
+		received; /* bytes that had come of the connection when this stream was heard of last */
+	uint8_t moves;  /* how often it has moved from one connection to another */
+	bool waits;     /* the session does not know it yet */
+	bool head_came; /* and the exchange has not seen it */
+	bool starved;   /* there was no memory for its body */
+	bool closed;    /* HTTP/2 is done with it */
 };
 
 /* As server_take. */
@@ -39,6 +41,9 @@ struct server *upstream_stream_take(struct exchange *exchange,
 /* The request head goes out. Texts are kept until the exchange ends. */
 enum fault upstream_stream_request(struct server *server, const struct h2_request *request,
 				   const struct header *headers, uint32_t count, enum h2_then then);
+
+/* The endpoint has let a deadline pass. Where nothing at all has come from it meanwhile the connection is in doubt. */
+void upstream_stream_on_timeout(const struct server *server);
 
 /* The attempt is over. Where the endpoint is not done with the stream it is told so. */
 void upstream_stream_end(struct server *server);
@@ -51,7 +56,7 @@ void upstream_stream_go_on(struct upstream_stream *stream);
 /* It waits no more: the request goes out. The stream may be gone afterwards. */
 void upstream_stream_start(struct upstream_stream *stream);
 
-/* It waits at another connection. */
+/* It waits at another connection, or goes out there at once. The stream may be gone afterwards. */
 void upstream_stream_move(struct upstream_stream *stream, struct upstream_h2 *to);
 
 /* It waits, and there is no connection. */

@@ -41,6 +41,15 @@ def open_wide(client):
 
 # ------------------------------------------------------------------ bodies
 
+def test_an_upload_of_64_kilobytes_waits_for_nobody(ingot, pods):
+    ingot.serve(ingress(HOST, to=pods("pod", answer=echo)))
+    with Client(ingot.address) as client:
+        assert client.get(HOST).status == 200   # settings are agreed on
+        stream = client.request(HOST, method="POST", end=False)
+
+        assert client.h2.local_flow_control_window(stream.number) == 64 << 10
+
+
 def test_bodies_pass_unchanged_both_ways_at_once(make_ingot, pods):
     ingot = make_ingot(config={"proxy-body-size": "0"})
     ingot.serve(ingress(HOST, to=pods("pod", answer=echo)))

@@ -224,6 +224,35 @@ def test_a_pod_may_take_fewer_later(ingot, h2_pods):
             assert client.answer(stream).status == 200
 
 
+def test_a_request_goes_over_as_soon_as_an_open_connection_has_room(make_ingot, h2_pods):
+    second = threading.Event()
+
+    def greets(connection):
+        if connection is not pod.connections[0]:
+            second.wait(10)
+            connection.set({SettingCodes.MAX_CONCURRENT_STREAMS: 1})
+
+    (pod,) = h2_pods("pod", answer=hold, settings={SettingCodes.MAX_CONCURRENT_STREAMS: 2}, greets=greets)
+    ingot = make_ingot(config={"proxy-connect-timeout": "30"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        streams = [client.request(HOST, f"/{i}") for i in range(2)]
+        calls = pod.await_calls(2)
+        waiting = [client.request(HOST, f"/{i}") for i in range(2, 4)]  # one goes before SETTINGS come, one waits
+        eventually(lambda: len(pod.connections) == 2)
+        calls[0].respond(b"x")
+        assert client.answer(streams[0]).status == 200
+
+        second.set()
+
+        calls = pod.await_calls(4)
+        assert [call.connection for call in calls].count(pod.connections[0]) == 3
+        for call in calls[1:]:
+            call.respond(b"x")
+        for stream in streams[1:] + waiting:
+            assert client.answer(stream).status == 200
+    assert pod.accepted == 2
+
+
 def test_an_idle_connection_ends_with_a_word(make_ingot, h2_pods):
     (pod,) = h2_pods("pod")
     ingot = make_ingot(config={"upstream-keepalive-timeout": "1"}).serve(shop([pod]))
@@ -383,6 +412,49 @@ def test_a_response_that_is_cut_is_cut_for_the_client(ingot, h2_pods):
         pod.calls[1].refuse(Code.INTERNAL_ERROR)
         with pytest.raises((EOFError, OSError)):
             client.body(head)
+
+
+# ------------------------------------------------------------------ connections that are dead, and nobody says so
+
+def test_a_connection_on_which_nothing_comes_any_more_is_left(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod")
+    ingot = make_ingot(config={"proxy-read-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        assert client.get(HOST).status == 200
+        pod.connections[0].deaf = True
+        assert client.get(HOST).status == 504
+
+        assert client.get(HOST).status == 200
+    assert pod.accepted == 2
+    eventually(lambda: not pod.connections[0].is_open, 10)
+    assert pod.connections[1].is_open
+
+
+def test_streams_of_a_dead_connection_end_with_it(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod", answer=hold, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1000})
+    ingot = make_ingot(config={"proxy-send-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        waiting = client.request(HOST, method="POST")
+        pod.await_calls(1)
+        pod.connections[0].deaf = True
+        assert client.post(HOST, b"x" * 5000).status == 504
+
+        assert client.answer(waiting, 15).status == 502     # long before its own 60 s
+    eventually(lambda: reason(ingot, "upstream_reset") == 1)
+
+
+def test_a_slow_pod_that_answers_ping_keeps_its_connection(make_ingot, h2_pods):
+    (pod,) = h2_pods("pod", answer=lambda call: None if call.header(":path") == "/slow" else call.respond(b"x"))
+    ingot = make_ingot(config={"proxy-read-timeout": "1", "proxy-next-upstream": "off"}).serve(shop([pod]))
+    with Client(ingot.address) as client:
+        assert client.get(HOST).status == 200
+        for count in (1, 2):
+            assert client.get(HOST, "/slow").status == 504
+            eventually(lambda: pod.pings == count)
+
+        assert client.get(HOST).status == 200
+    assert pod.accepted == 1
+    never(lambda: not pod.connections[0].is_open, 6)
 
 
 # ------------------------------------------------------------------ cancellation and windows

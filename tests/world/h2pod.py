@@ -95,12 +95,17 @@ class Connection:
         self.sending = set()
         self.goaway = None              # code of the other side's
         self.is_open = True
+        self.deaf = False               # nothing that comes is looked at, as if the machine were gone
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False))
+        self.set(pod.settings)
+
+    def set(self, settings):
+        """What it says of itself first."""
         # a later update would not be announced by initiate_connection
         self.h2.local_settings = h2.settings.Settings(client=False, initial_values={
-            h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100, **pod.settings})
+            h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 100, **settings})
 
     def flush(self):
         self.raw(self.h2.data_to_send())
@@ -122,11 +127,15 @@ class Connection:
             pass
 
     def serve(self):
+        if self.pod.greets is not None:
+            self.pod.greets(self)
         with self.lock:
             self.h2.initiate_connection()
             self.flush()
         try:
             while self.is_open and (data := self.sock.recv(1 << 18)):
+                if self.deaf:
+                    continue
                 with self.lock:
                     for event in self.h2.receive_data(data):
                         self.note(event)
@@ -149,6 +158,8 @@ class Connection:
                 self.pod.early(call)
         elif isinstance(event, h2.events.ConnectionTerminated):
             self.goaway = event.error_code
+        elif isinstance(event, h2.events.PingReceived):
+            self.pod.pings += 1
         elif isinstance(event, h2.events.WindowUpdated):
             for waiting in list(self.sending):
                 waiting.pump()
@@ -170,16 +181,17 @@ class Connection:
 
 class H2Pod:
     def __init__(self, name="pod", answer=None, early=None, settings=None, takes=True, careless=False,
-                 tls=None, instead=None, port=0):
+                 tls=None, instead=None, port=0, greets=None):
         """early: called when the head is there; takes: gives windows back; careless: what comes need not obey the
-        rules, because the pod does not; instead: speaks for the pod, given the socket."""
+        rules, because the pod does not; instead: speaks for the pod, given the socket; greets: called with a new
+        connection before its SETTINGS go out."""
         self.name, self.takes, self.careless = name, takes, careless
         self.answer = answer or (lambda call: call.respond(
             f"{name} {call.header(':path')}\n".encode(), fields=[("pod", name)]))
         self.early, self.instead, self.tls = early, instead, tls
-        self.settings = settings or {}
+        self.settings, self.greets = settings or {}, greets
         self.calls, self.connections, self.faults = [], [], []
-        self.accepted = 0
+        self.accepted = self.pings = 0
         self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.address, self.port = self.listener.getsockname()
         threading.Thread(target=self.accept, daemon=True).start()

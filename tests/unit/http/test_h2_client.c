@@ -57,7 +57,7 @@ static void the_first_bytes_are_the_preface_and_settings_without_push(void **sta
 
 	assert_true(span_starts_with(sent, S("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
 	assert_span(span_take(span_skip(sent, H2_PREFACE_BYTES + H2_FRAME_HEAD_BYTES), 18),
-		    S("\0\4\0\0\x10\0"
+		    S("\0\4\0\1\0\0"
 		      "\0\6\0\0\x80\0"
 		      "\0\2\0\0\0\0"));
 	given_stop(&client);
@@ -251,6 +251,44 @@ static void an_endpoint_that_resets_stream_after_stream_gets_no_more(void **stat
 	given_stop(&client);
 }
 
+static void an_answer_to_a_ping_of_ours_costs_nothing(void **state)
+{
+	(void)state;
+	given_client(S(""));
+	when_asked("GET"); /* the PING behind it would be free */
+	raw_frame(&raw, H2_FRAME_PING, 0, 0, S("12345678"));
+	feed_and_pull();
+	h2_ping(&client.session);
+	given_pull(&client, 16384);
+	assert_int_equal(sent_count(&client, H2_FRAME_PING, 0), 1);
+	raw_frame(&raw, H2_FRAME_PING, H2_FLAG_ACK, 0, S("\0\0\0\0\0\0\0\0"));
+	feed_and_pull();
+	assert_int_equal(h2_abuse_left(&client.session.abuse), 200);
+
+	raw_frame(&raw, H2_FRAME_PING, H2_FLAG_ACK, 0, S("\0\0\0\0\0\0\0\0"));
+	feed_and_pull();
+
+	assert_int_equal(h2_abuse_left(&client.session.abuse), 199); /* of no PING */
+	given_stop(&client);
+}
+
+static void the_endpoint_says_how_many_streams_it_takes(void **state)
+{
+	(void)state;
+	given_client(S("\0\3\0\0\0\3"));
+	assert_int_equal(client.settings, 1);
+	assert_int_equal(h2_streams_allowed(&client.session), 3);
+	when_asked("GET");
+	assert_int_equal(h2_streams_allowed(&client.session), 2);
+
+	raw_frame(&raw, H2_FRAME_SETTINGS, 0, 0, S("\0\3\0\0\0\2"));
+	feed_and_pull();
+
+	assert_int_equal(client.settings, 2);
+	assert_int_equal(h2_streams_allowed(&client.session), 1);
+	given_stop(&client);
+}
+
 static void a_goaway_closes_what_was_not_looked_at(void **state)
 {
 	struct given_stream *first;
@@ -347,6 +385,8 @@ int main(void)
 		cmocka_unit_test(a_stream_that_nobody_opened_ends_the_connection),
 		cmocka_unit_test(a_flood_ends_the_connection),
 		cmocka_unit_test(an_endpoint_that_resets_stream_after_stream_gets_no_more),
+		cmocka_unit_test(an_answer_to_a_ping_of_ours_costs_nothing),
+		cmocka_unit_test(the_endpoint_says_how_many_streams_it_takes),
 		cmocka_unit_test(a_goaway_closes_what_was_not_looked_at),
 		cmocka_unit_test(requests_beyond_the_limit_of_the_endpoint_wait),
 		cmocka_unit_test(a_request_that_has_not_gone_out_can_be_taken_back),

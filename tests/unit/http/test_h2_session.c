@@ -18,13 +18,13 @@ static void the_first_frame_announces_the_settings_of_the_spec(void **state)
 	given_pull(&server, 16384);
 
 	assert_true(sent_nth(&server, H2_FRAME_SETTINGS, 0, 0, &sent));
-	assert_span(sent.payload, S("\0\4\0\0\x10\0" /* INITIAL_WINDOW_SIZE 4,096 */
+	assert_span(sent.payload, S("\0\4\0\1\0\0"   /* INITIAL_WINDOW_SIZE 65,536 */
 				    "\0\6\0\0\x80\0" /* MAX_HEADER_LIST_SIZE 32,768 */
 				    "\0\3\0\0\0\x80" /* MAX_CONCURRENT_STREAMS 128 */
 				    "\0\x09\0\0\0\1" /* NO_RFC7540_PRIORITIES */
 				    "\0\x08\0\0\0\1" /* ENABLE_CONNECT_PROTOCOL */));
 	assert_true(sent_nth(&server, H2_FRAME_WINDOW_UPDATE, 0, 0, &sent));
-	assert_int_equal(sent_u32(sent.payload, 0), 2 * 1024 * 1024 - 65535);
+	assert_int_equal(sent_u32(sent.payload, 0), 512 * 1024 - 65535);
 	given_stop(&server);
 }
 
@@ -143,13 +143,16 @@ static void the_owner_hears_of_what_its_calls_make(void **state)
 
 static void nothing_to_send_is_no_output(void **state)
 {
+	struct h2_options options = h2_options_usual(H2_SERVER);
+
 	(void)state;
-	given_server();
+	options.stream_window_bytes = options.stream_window_first_bytes = 4;
+	given_server_with(&options);
 	server.holds = true;
 	RAW_HEADERS(&raw, 0, 1, RAW_POST);
 	raw_frame(&raw, H2_FRAME_DATA, 0, 1, S("\0\1\2"));
 	feed();
-	h2_consume(&stream(0)->stream, 2); /* its window is widened */
+	h2_consume(&stream(0)->stream, 2); /* half of its window */
 	given_pull(&server, 16384);
 	assert_true(told_of_output());
 
@@ -594,11 +597,13 @@ static void a_breach_of_the_rules_of_frames_ends_the_connection(void **state)
 static void more_than_the_window_resets_the_stream(void **state)
 {
 	static char large[16384];
+	struct h2_options options = h2_options_usual(H2_SERVER);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(large); i++)
 		large[i] = (char)(i % PATTERN);
-	given_server();
+	options.stream_window_bytes = options.stream_window_first_bytes;
+	given_server_with(&options);
 	server.holds = true;
 	RAW_HEADERS(&raw, 0, 1, RAW_POST);
 	raw_frame(&raw, H2_FRAME_DATA, 0, 1, span_make(large, 4096));

@@ -186,6 +186,34 @@ static void trailers_travel_both_ways(void **state)
 	stop_both();
 }
 
+/* Ours is the fault, and the stream is gone: who waits for it must hear that. */
+static void trailers_that_may_not_be_sent_fail_their_stream(void **state)
+{
+	static const struct header trailers[] = {{.name = S("x"), .value = S("a\nb")}};
+
+	(void)state;
+	for (unsigned from_client = 0; from_client < 2; from_client++) {
+		struct given_side *sender = from_client ? &client : &server;
+		struct given_stream *given;
+
+		given_usual();
+		given = when_requested(from_client ? &post : &get, NULL, 0, from_client ? 3 : 0);
+		if (!from_client) {
+			given_talk(&client, &server, SIZE_MAX);
+			given = &server.streams[0];
+			when_answered(given, 200, 3);
+		}
+		given->trailers = trailers;
+		given->trailer_count = COUNT(trailers);
+		given_talk(&client, &server, SIZE_MAX);
+
+		assert_true(given->closed);
+		assert_int_equal(given->fault, FAULT_WRITER_CHECK);
+		assert_int_equal(h2_abuse_left(&sender->session.abuse), 200);
+		stop_both();
+	}
+}
+
 static void trailers_may_follow_an_empty_body(void **state)
 {
 	static const struct header trailers[] = {{.name = S("grpc-status"), .value = S("12")}};
@@ -359,7 +387,7 @@ static void bodies_of_megabytes_go_through_tiny_windows(void **state)
 	struct h2_options of_server = h2_options_usual(H2_SERVER);
 
 	(void)state;
-	of_client.streams_max = of_server.streams_max = 4;
+	of_client.streams_max = of_server.streams_max = 3;
 	of_client.window_bytes = of_server.window_bytes = 16384;
 	of_client.stream_window_bytes = of_server.stream_window_bytes = 3000;
 	of_client.stream_window_first_bytes = of_server.stream_window_first_bytes = 2500;
@@ -435,7 +463,7 @@ static void streams_take_turns(void **state)
 
 	(void)state;
 	of_client.stream_window_first_bytes = of_client.stream_window_bytes;
-	of_client.window_bytes = of_client.streams_max * of_client.stream_window_bytes;
+	of_client.window_bytes = 2 * of_client.streams_max * of_client.stream_window_bytes;
 	given_both(&of_client, &of_server);
 	when_requested(&get, NULL, 0, 0);
 	when_requested(&get, NULL, 0, 0);
@@ -462,14 +490,73 @@ static void a_stream_that_is_not_consumed_gets_its_window_and_no_more(void **sta
 	server.holds = true;
 	when_requested(&post, NULL, 0, 1000000);
 
-	given_talk(&client, &server, SIZE_MAX);
-	assert_int_equal(at_server->body_bytes, options.stream_window_first_bytes);
-	assert_int_equal(at_server->stream.held_bytes, options.stream_window_first_bytes);
-	/* it begins to consume, and is trusted with more */
-	h2_consume(&at_server->stream, options.stream_window_first_bytes);
+	/* all of it in one flight */
+	given_pull(&client, 16384 + 9);
+	given_feed(&server, span_make(client.wire, client.wire_length), SIZE_MAX);
+	assert_int_equal(at_server->stream.held_bytes, options.stream_window_bytes);
 	given_talk(&client, &server, SIZE_MAX);
 
 	assert_int_equal(at_server->stream.held_bytes, options.stream_window_bytes);
+	stop_both();
+}
+
+static size_t held_by_server(void)
+{
+	size_t held = 0;
+
+	for (uint32_t i = 0; i < server.count; i++)
+		held += server.streams[i].stream.held_bytes;
+	return held;
+}
+
+/* A burst of streams that nobody consumes, from a client that cannot know yet that windows are narrow. */
+static void when_many_stall(unsigned count)
+{
+	server.holds = true;
+	for (unsigned i = 0; i < count; i++)
+		when_requested(&post, NULL, 0, 1000000);
+	given_talk(&client, &server, SIZE_MAX);
+}
+
+static void owners_never_hold_more_than_the_window(void **state)
+{
+	struct h2_options of_client = given_client_options();
+	struct h2_options of_server = h2_options_usual(H2_SERVER);
+
+	(void)state;
+	for (unsigned early = 0; early < 2; early++) {
+		given_start(&client, &of_client);
+		given_start(&server, &of_server);
+		if (!early)
+			given_talk(&client, &server, SIZE_MAX);
+
+		when_many_stall(100);
+
+		assert_int_equal(server.count, 100);
+		assert_in_range(held_by_server(), 1, of_server.window_bytes);
+		for (uint32_t i = 0; i < 100; i++)
+			assert_true(server.streams[i].body_bytes >=
+				    of_server.stream_window_first_bytes);
+		stop_both();
+	}
+}
+
+static void without_an_ack_there_is_half_of_the_window(void **state)
+{
+	struct h2_options options = h2_options_usual(H2_SERVER);
+
+	(void)state;
+	given_usual();
+	server.holds = true;
+	for (unsigned i = 0; i < 100; i++)
+		when_requested(&post, NULL, 0, 1000000);
+	for (unsigned i = 0; i < 20; i++) { /* the client hears nothing */
+		given_pull(&client, 16384 + 9);
+		given_feed(&server, span_make(client.wire, client.wire_length), SIZE_MAX);
+	}
+
+	assert_int_equal(held_by_server(), options.window_bytes / 2);
+	assert_int_equal(server.session.fault, FAULT_NONE);
 	stop_both();
 }
 
@@ -477,26 +564,30 @@ static void a_stream_is_lent_a_quarter_of_the_rest(void **state)
 {
 	struct h2_options of_client = given_client_options();
 	struct h2_options of_server = h2_options_usual(H2_SERVER);
+	struct given_stream *a = &server.streams[1];
+	struct given_stream *b = &server.streams[2];
 
 	(void)state;
 	of_server.streams_max = 2;
 	of_server.window_bytes = 2 * 4096 + 40000;
 	given_both(&of_client, &of_server);
-	server.holds = true;
-	when_requested(&post, NULL, 0, 100000);
-	when_requested(&post, NULL, 0, 100000);
+	when_many_stall(1);
+	assert_int_equal(server.session.windows, H2_NARROW);
+	h2_release(&server.streams[0].stream);
+	h2_release(&client.streams[0].stream);
 	given_talk(&client, &server, SIZE_MAX);
-	h2_consume(&server.streams[0].stream, 4096);
-	h2_consume(&server.streams[1].stream, 4096);
+	when_many_stall(2);
+	h2_consume(&a->stream, 4096);
+	h2_consume(&b->stream, 4096);
 	given_talk(&client, &server, SIZE_MAX);
 
-	assert_int_equal(server.streams[0].stream.held_bytes, 4096 + 10000);
-	assert_int_equal(server.streams[1].stream.held_bytes, 4096 + 7500);
+	assert_int_equal(a->stream.held_bytes, 4096 + 10000);
+	assert_int_equal(b->stream.held_bytes, 4096 + 7500);
 	/* what the one gives back the other gets */
-	h2_release(&server.streams[0].stream);
-	h2_consume(&server.streams[1].stream, 4096 + 7500);
+	h2_release(&a->stream);
+	h2_consume(&b->stream, 4096 + 7500);
 	given_talk(&client, &server, SIZE_MAX);
-	assert_int_equal(server.streams[1].stream.held_bytes, 4096 + 10000);
+	assert_int_equal(b->stream.held_bytes, 4096 + 10000);
 	stop_both();
 }
 
@@ -511,10 +602,7 @@ static void any_number_of_stalled_streams_leaves_the_others_their_window(void **
 	(void)state;
 	of_server.streams_max = 100;
 	given_both(&of_client, &of_server);
-	server.holds = true;
-	for (unsigned i = 0; i < 99; i++)
-		when_requested(&post, NULL, 0, 1000000);
-	given_talk(&client, &server, SIZE_MAX);
+	when_many_stall(99);
 	/* each consumes once, takes what it is lent, and stalls for good */
 	for (unsigned i = 0; i < 99; i++) {
 		h2_consume(&server.streams[i].stream, server.streams[i].stream.held_bytes);
@@ -533,33 +621,57 @@ static void any_number_of_stalled_streams_leaves_the_others_their_window(void **
 	stop_both();
 }
 
+static void release_all(void)
+{
+	for (uint32_t i = 0; i < server.count; i++)
+		h2_release(&server.streams[i].stream);
+	given_talk(&client, &server, SIZE_MAX);
+	for (uint32_t i = 0; i < client.count; i++)
+		h2_release(&client.streams[i].stream);
+}
+
+/* The request that comes next holds that much, is released, and its client hears of it. */
+static void check_release(size_t held)
+{
+	struct given_stream *at_client = when_requested(&post, NULL, 0, 100000);
+	struct given_stream *at_server = &server.streams[server.count];
+
+	server.now_ns += SECOND_NS;
+	client.now_ns += SECOND_NS;
+	given_talk(&client, &server, SIZE_MAX);
+	assert_int_equal(at_server->stream.held_bytes, held);
+	h2_consume(&at_server->stream, held);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_in_range(at_server->stream.held_bytes, 100000 - 65536, 65536);
+	h2_release(&at_server->stream);
+	given_talk(&client, &server, SIZE_MAX);
+	assert_true(at_client->closed);
+	assert_int_equal(at_client->code, H2_CANCEL);
+	h2_release(&at_client->stream);
+}
+
 static void what_a_released_stream_held_is_given_back(void **state)
 {
 	(void)state;
-	given_usual();
-	server.holds = true;
-	/* more in all than the window of the connection */
-	for (unsigned i = 0; i < 300; i++) {
-		struct given_stream *at_client = when_requested(&post, NULL, 0, 100000);
+	for (unsigned is_narrow = 0; is_narrow < 2; is_narrow++) {
+		given_usual();
+		if (is_narrow) {
+			when_many_stall(5);
+			release_all();
+		}
+		server.holds = true;
 
-		server.now_ns += SECOND_NS;
-		client.now_ns += SECOND_NS;
-		given_talk(&client, &server, SIZE_MAX);
-		assert_int_equal(server.streams[i].stream.held_bytes, 4096);
-		h2_consume(&server.streams[i].stream, 4096);
-		given_talk(&client, &server, SIZE_MAX);
-		assert_int_equal(server.streams[i].stream.held_bytes, 65536);
-		h2_release(&server.streams[i].stream);
-		given_talk(&client, &server, SIZE_MAX);
-		assert_true(at_client->closed);
-		assert_int_equal(at_client->code, H2_CANCEL);
-		h2_release(&at_client->stream);
+		/* more in all than the window of the connection */
+		for (unsigned i = 0; i < 300; i++)
+			check_release(is_narrow ? 4096 : 65536);
+
+		assert_int_equal(server.session.windows, is_narrow ? H2_NARROW : H2_WIDE);
+		assert_int_equal(server.session.streams, 0);
+		assert_int_equal(server.session.lent_bytes, 0);
+		assert_int_equal(server.session.wide_held_bytes, 0);
+		assert_int_equal(server.session.fault, FAULT_NONE);
+		stop_both();
 	}
-
-	assert_int_equal(server.session.streams, 0);
-	assert_int_equal(server.session.lent_bytes, 0);
-	assert_int_equal(server.session.fault, FAULT_NONE);
-	stop_both();
 }
 
 /* ---- resets ---- */
@@ -793,28 +905,6 @@ static void streams_of_a_connection_that_is_gone_are_closed(void **state)
 	given_stop(&client);
 }
 
-static void the_peer_says_how_many_streams_it_takes(void **state)
-{
-	struct h2_options of_client = given_client_options();
-	struct h2_options of_server = h2_options_usual(H2_SERVER);
-
-	(void)state;
-	of_server.streams_max = 3;
-	given_both(&of_client, &of_server);
-	assert_int_equal(client.settings, 1);
-	assert_int_equal(h2_streams_allowed(&client.session), 3);
-
-	when_requested(&get, NULL, 0, 0);
-	assert_int_equal(h2_streams_allowed(&client.session), 2);
-	given_talk(&client, &server, SIZE_MAX);
-	h2_set_streams_max(&server.session, 2);
-	given_talk(&client, &server, SIZE_MAX);
-
-	assert_int_equal(client.settings, 2);
-	assert_int_equal(h2_streams_allowed(&client.session), 1);
-	stop_both();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -822,6 +912,7 @@ int main(void)
 		cmocka_unit_test(a_response_without_body_ends_both_streams),
 		cmocka_unit_test(informational_heads_come_before_the_final_one),
 		cmocka_unit_test(trailers_travel_both_ways),
+		cmocka_unit_test(trailers_that_may_not_be_sent_fail_their_stream),
 		cmocka_unit_test(trailers_may_follow_an_empty_body),
 		cmocka_unit_test(a_head_that_may_not_be_sent_is_refused),
 		cmocka_unit_test(a_large_response_head_arrives_cut_into_frames),
@@ -834,6 +925,8 @@ int main(void)
 		cmocka_unit_test(small_buffers_make_the_same_bytes_in_all),
 		cmocka_unit_test(streams_take_turns),
 		cmocka_unit_test(a_stream_that_is_not_consumed_gets_its_window_and_no_more),
+		cmocka_unit_test(owners_never_hold_more_than_the_window),
+		cmocka_unit_test(without_an_ack_there_is_half_of_the_window),
 		cmocka_unit_test(a_stream_is_lent_a_quarter_of_the_rest),
 		cmocka_unit_test(any_number_of_stalled_streams_leaves_the_others_their_window),
 		cmocka_unit_test(what_a_released_stream_held_is_given_back),
@@ -846,7 +939,6 @@ int main(void)
 		cmocka_unit_test(a_drain_lets_open_streams_finish),
 		cmocka_unit_test(requests_beyond_a_goaway_may_be_tried_again),
 		cmocka_unit_test(streams_of_a_connection_that_is_gone_are_closed),
-		cmocka_unit_test(the_peer_says_how_many_streams_it_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
