@@ -15,6 +15,7 @@ enum {
 	PRIORITIES_PER_STREAM = 2,
 	PRIORITIES_MAX = 256,
 	UPDATES_PER_DATA = 2,
+	UPDATES_PER_STREAM = 2, /* gRPC asks for its first message before there is any */
 	UPDATES_MAX = 256,
 };
 
@@ -123,6 +124,8 @@ void h2_abuse_stream_begun(struct h2_abuse *abuse)
 {
 	if (abuse->priorities <= PRIORITIES_MAX - PRIORITIES_PER_STREAM)
 		abuse->priorities += PRIORITIES_PER_STREAM;
+	if (abuse->updates <= UPDATES_MAX - UPDATES_PER_STREAM)
+		abuse->updates += UPDATES_PER_STREAM;
 }
 
 void h2_abuse_stream_ended(struct h2_abuse *abuse)

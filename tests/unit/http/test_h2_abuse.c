@@ -167,6 +167,23 @@ static void small_data_costs_beyond_64_in_a_second(void **state)
 	assert_int_equal(h2_abuse_left(&abuse), 199);
 }
 
+static void a_stream_that_begins_earns_two_small_window_updates(void **state)
+{
+	struct h2_abuse abuse;
+
+	h2_abuse_init(&abuse, start_ns);
+	for (unsigned i = 0; i < 100; i++) {
+		h2_abuse_stream_begun(&abuse);
+		h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+		h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+	}
+	assert_int_equal(h2_abuse_left(&abuse), 200);
+	h2_abuse_add(&abuse, H2_GLITCH_SMALL_WINDOW_UPDATE, start_ns);
+
+	assert_int_equal(h2_abuse_left(&abuse), 199);
+	(void)state;
+}
+
 static void small_window_updates_are_free_after_data_that_no_window_cut_short(void **state)
 {
 	struct h2_abuse abuse = given_budget();
@@ -210,6 +227,7 @@ int main(void)
 		cmocka_unit_test(late_frames_are_not_saved_up_for_ever),
 		cmocka_unit_test(two_priorities_for_each_stream_are_free),
 		cmocka_unit_test(small_data_costs_beyond_64_in_a_second),
+		cmocka_unit_test(a_stream_that_begins_earns_two_small_window_updates),
 		cmocka_unit_test(small_window_updates_are_free_after_data_that_no_window_cut_short),
 		cmocka_unit_test(what_data_earns_is_bounded),
 	};
