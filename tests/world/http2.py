@@ -48,6 +48,13 @@ def tls_context():
     return made
 
 
+def has_news(sock, timeout):
+    """Within so many seconds; select takes no descriptor above 1,023, and a long run has more."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return poll.poll(timeout * 1000)
+
+
 class Stream:
     """A request and what has come of its answer."""
 
@@ -172,7 +179,7 @@ class Client:
     def read(self, timeout):
         """Takes what comes within that time, once. False: nothing came."""
         if not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
-            if not select.select([self.sock], [], [], timeout)[0]:
+            if not has_news(self.sock, timeout):
                 return False
         try:
             data = self.sock.recv(1 << 18)
@@ -276,7 +283,7 @@ class Raw:
             self.closed = True
 
     def read(self, timeout):
-        if not select.select([self.sock], [], [], timeout)[0]:
+        if not has_news(self.sock, timeout):
             return
         try:
             data = self.sock.recv(1 << 16)
