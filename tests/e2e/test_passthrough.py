@@ -528,7 +528,8 @@ class Dead:
         self.address, self.port = "127.0.0.1", free_port()
 
 
-def test_a_pod_that_refuses_is_passed_over(ingot, tls_pod):
+def test_a_pod_that_refuses_is_passed_over(make, tls_pod):
+    ingot = make(config={"load-balance": "round_robin"})
     ingot.serve(passed(Dead(), tls_pod(), Dead()))
 
     for _ in range(6):

@@ -457,6 +457,31 @@ def test_a_slow_pod_that_answers_ping_keeps_its_connection(make_ingot, h2_pods):
     never(lambda: not pod.connections[0].is_open, 6)
 
 
+def test_a_connection_whose_last_bytes_nobody_takes_ends(make_ingot, h2_pods):
+    release = threading.Event()
+
+    def early(call):
+        call.connection.h2.increment_flow_control_window(1 << 30)
+        call.connection.flush()
+        release.wait(60)        # and reads nothing meanwhile
+
+    (pod,) = h2_pods("pod", early=early, answer=hold, settings={SettingCodes.INITIAL_WINDOW_SIZE: 1 << 30})
+    ingot = make_ingot(config={"proxy-body-size": "0"}).serve(shop([pod]))
+    try:
+        with Client(ingot.address) as client:
+            stream = client.request(HOST, method="POST", end=False)
+            pod.await_calls(1)
+            while (room := client.h2.local_flow_control_window(stream.number)) > 0:    # until all is full
+                client.h2.send_data(stream.number, b"x" * min(room, 16384))
+                client.flush()
+                client.read(0.2 if room <= 16384 else 0)
+            client.reset(stream)
+
+            eventually(lambda: ingot.metrics().sum("ingot_upstream_connections", state="active") == 0, 15)
+    finally:
+        release.set()
+
+
 # ------------------------------------------------------------------ cancellation and windows
 
 def test_who_goes_cancels_the_stream(ingot, h2_pods):

@@ -379,7 +379,7 @@ static void floods_end_the_connection(void **state)
 		{add_empty_data, 198},
 		{add_padding, 198},
 		{add_unknown, 198},
-		{add_small_window_update, 198},
+		{add_small_window_update, 202},
 		{add_data_for_closed, 198},
 		{add_window_update_for_closed, 198},
 		{add_reset_for_closed, 198},
