@@ -99,7 +99,7 @@ static enum tls_hello_status read_name(struct tls_hello *hello, SSL *ssl)
 	unsigned type;
 	struct span name;
 
-	if (bad)
+	if (bad || hello->signatures.len % 2 != 0) /* schemes are of two bytes each */
 		return TLS_HELLO_BAD;
 	if (list.rest.ptr == NULL)
 		return TLS_HELLO_OK;
@@ -115,7 +115,7 @@ static bool has_scheme(struct span schemes, unsigned scheme)
 {
 	struct field list = {.rest = schemes};
 
-	while (list.rest.len > 0)
+	while (list.rest.len > 0 && !list.bad)
 		if (take_number(&list, 2) == scheme)
 			return true;
 	return false;
